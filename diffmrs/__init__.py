@@ -1,0 +1,1 @@
+"""Differentiable magnetic resonance spectroscopy: one signal model for simulation, fitting and uncertainty."""
