@@ -1,0 +1,31 @@
+"""How every test runs: two CPU devices, strict ranks, checked shapes, and the reference data when it is there."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# Both precisions are tested: DIFFMRS_TEST_X64=1 runs the whole suite in float64 (CI runs it both ways).
+jax.config.update("jax_enable_x64", os.environ.get("DIFFMRS_TEST_X64", "0") == "1")
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+install_import_hook("diffmrs", "beartype.beartype")
+
+DATA = Path(os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the measured reference data; the test is skipped, with the reason, when it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"reference data not found at {DATA}; set DIFFMRS_DATA to its folder")
+    return DATA
+
+
+@pytest.fixture
+def x64():
+    """Run one test in float64."""
+    with jax.enable_x64(True):
+        yield
