@@ -49,12 +49,8 @@ class Acquisition:
             ("ppm_reference", -1e4, 1e4, "ppm"),
         ):
             value = getattr(self, field)
-            if not (
-                isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high
-            ):
-                raise InputError(
-                    f"{field} is {value!r}; it must be a number between {low:g} and {high:g} {unit}"
-                )
+            if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high):
+                raise InputError(f"{field} is {value!r}; it must be a number between {low:g} and {high:g} {unit}")
             object.__setattr__(self, field, float(value))
         if not self.nucleus:
             raise InputError("nucleus is empty; give it as mass number and symbol, for example '1H'")

@@ -145,11 +145,7 @@ class Basis:
         if twice:
             raise InputError(f"basis holds {', '.join(twice)} more than once; names must differ")
         if not isinstance(self.fid, jax.core.Tracer):
-            bad = [
-                n
-                for n, row in zip(self.names, np.asarray(self.fid), strict=True)
-                if not np.isfinite(row).all()
-            ]
+            bad = [n for n, row in zip(self.names, np.asarray(self.fid), strict=True) if not np.isfinite(row).all()]
             if bad:
                 raise InputError(f"basis member {', '.join(bad)} holds NaN or infinite samples")
             empty = [n for n, row in zip(self.names, np.asarray(self.fid), strict=True) if not row.any()]
@@ -208,9 +204,7 @@ def _check_complex(fid: Any, what: str, min_ndim: int) -> None:
     if not jnp.issubdtype(fid.dtype, jnp.complexfloating):
         raise InputError(f"{what} has type {fid.dtype}; FIDs are complex")
     if fid.ndim < min_ndim or fid.shape[-1] < 16 or 0 in fid.shape:
-        raise InputError(
-            f"{what} has shape {tuple(fid.shape)}; at least 16 points along the last axis are needed"
-        )
+        raise InputError(f"{what} has shape {tuple(fid.shape)}; at least 16 points along the last axis are needed")
 
 
 def _positive(value: Any) -> float | None:

@@ -41,9 +41,7 @@ def test_halving_the_first_point_puts_the_line_on_the_analytic_one(x64):
 
 
 def test_fid_and_spectrum_are_inverse():
-    fid = jnp.asarray(
-        np.random.default_rng(0).normal(size=(3, 64, 2)) @ np.array([1, 1j]), dtype=jnp.complex64
-    )
+    fid = jnp.asarray(np.random.default_rng(0).normal(size=(3, 64, 2)) @ np.array([1, 1j]), dtype=jnp.complex64)
     np.testing.assert_allclose(fid_of(spectrum_of(fid)), fid, atol=1e-6)
     assert spectrum_of(fid).dtype == jnp.complex64
 
