@@ -1,0 +1,112 @@
+"""Fit every FID of a measurement with a basis set."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Complex
+
+from diffmrs.data import Basis, MRSData
+from diffmrs.errors import InputError
+from diffmrs.fit.coordinates import Bounds
+from diffmrs.fit.engine import local_mesh, over_voxels
+from diffmrs.fit.estimate import Estimate, fit_fid, fit_table
+from diffmrs.fit.prepare import default_groups, default_ppm_range, prepare
+from diffmrs.fit.solver import LevenbergMarquardt, Status
+from diffmrs.model.baseline import Baseline, PolynomialBaseline
+from diffmrs.model.signal import SignalModel, model_for
+from diffmrs.pytree import container
+
+
+@container(static=("model",))
+@dataclass(frozen=True)
+class FitResult:
+    """What was fitted, with what, and the answer.
+
+    Attributes:
+        data: the data as fitted (zeros at the end cut off).
+        basis: the basis as fitted (sampled like the data).
+        model: the fixed part of the signal model.
+        estimate: the answer, with the leading axes of `data.fid`.
+    """
+
+    data: MRSData
+    basis: Basis
+    model: SignalModel
+    estimate: Estimate
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each amplitude."""
+        return self.basis.names
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Which fits converged, with the leading axes of the data."""
+        return np.asarray(self.estimate.status) == Status.CONVERGED
+
+    def flat(self) -> Estimate:
+        """The estimates as plain NumPy arrays, one row per spectrum."""
+        lead = self.estimate.status.ndim
+        return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[lead:]), self.estimate)
+
+
+def fit(
+    data: MRSData,
+    basis: Basis,
+    *,
+    ppm_range: tuple[float, float] | None = None,
+    baseline: Baseline = PolynomialBaseline(2),  # noqa: B008 - a frozen value
+    groups: tuple[int, ...] | None = None,
+    bounds: Bounds = Bounds(),  # noqa: B008 - a frozen value
+    optimiser: LevenbergMarquardt = LevenbergMarquardt(),  # noqa: B008 - a frozen value
+    mesh: Mesh | None = None,
+) -> FitResult:
+    """Fit every FID of `data` with `basis`, all in one compiled call.
+
+    Args:
+        data: the measurement, any number of spectra.
+        basis: the basis set; resampled to the data when needed.
+        ppm_range: lower and upper limit of the fit, ppm; 0.5 to 4.2 for 1H.
+        baseline: the baseline functions; a complex polynomial of second order unless told otherwise.
+        groups: group of each basis member, counted from 0; members of a group share width and shift. By default
+            metabolites form one group and macromolecules and lipids, known by their names, another.
+        bounds: where the answer may lie.
+        optimiser: the solver.
+        mesh: devices to use; all of this host unless told otherwise.
+
+    Returns:
+        The result; `FitResult.estimate.status` tells how each fit went.
+
+    Raises:
+        InputError: data and basis do not go together, or the ppm range does not fit the axis.
+    """
+    data, basis = prepare(data, basis)
+    chosen = default_groups(basis) if groups is None else groups
+    if len(chosen) != len(basis.names) or sorted(set(chosen)) != list(range(max(chosen) + 1)):
+        raise InputError(
+            f"groups is {chosen}; it must give one number per basis member ({len(basis.names)}), counted from 0"
+        )
+    limits = ppm_range or default_ppm_range(basis.acquisition, basis.n_points)
+    model = model_for(basis, ppm_range=limits, groups=chosen, baseline=baseline)
+    rows = _fit_rows(data.spectra, basis.fid, model, bounds, optimiser, local_mesh() if mesh is None else mesh)
+    lead = data.fid.shape[:-1]
+    estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
+    return FitResult(data, basis, model, estimate)
+
+
+@partial(jax.jit, static_argnames=("model", "bounds", "optimiser", "mesh"))
+def _fit_rows(
+    fids: Complex[Array, "spectra points"],
+    basis_fid: Complex[Array, "members points"],
+    model: SignalModel,
+    bounds: Bounds,
+    optimiser: LevenbergMarquardt,
+    mesh: Mesh | None,
+) -> Estimate:
+    table = fit_table(basis_fid, model)
+    return over_voxels(
+        lambda fid, table: fit_fid(fid, table, model, bounds=bounds, optimiser=optimiser), fids, table, mesh=mesh
+    )
