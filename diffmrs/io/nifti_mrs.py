@@ -106,7 +106,7 @@ def _open(file: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = nib.load(file)
+            image = nib.load(file, mmap=False)
     except (ImageFileError, HeaderDataError, BadGzipFile, EOFError, zlib.error, OSError, ValueError) as error:
         raise InputError(f"{file}: not a readable NIfTI file ({_one_line(error)})") from None
     if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
