@@ -114,7 +114,7 @@ def test_dimension_entries(tmp_path, change, words):
         ({"dwell": -0.001}, ("pixdim[4]", "above zero")),
         ({"dwell": float("nan")}, ("pixdim[4]",)),
         ({"dwell": 5.0}, ("dwell_time_s is 5.0", "1 s")),
-        ({"unit": "hz"}, ("pixdim[4]", "hz", "s, ms or us")),
+        ({"unit": "hz"}, ("xyzt_units", "pixdim[4]", "32", "8 (s)")),
         ({"samples": np.ones((1, 1, 1, 64), np.float32)}, ("float32", "complex64")),
         ({"samples": np.ones((1, 1, 64), np.complex64)}, ("3 dimensions", "4 to 7")),
         ({"samples": np.ones((1, 1, 1, 8), np.complex64)}, ("at least 16 points",)),
