@@ -80,7 +80,7 @@ def _check_length(basis: Basis, fid: np.ndarray, step: float, n_points: int) -> 
         has_s = basis.n_points * basis.acquisition.dwell_time_s
         raise InputError(
             f"the basis lasts {has_s:.3g} s but the data {has_s * step * n_points / basis.n_points:.3g} s, and {worst} "
-            f"still has {100 * left.max():.0f} % of its signal at the end; use a longer basis or fewer points of the data"
+            f"has {100 * left.max():.0f} % of its signal left at the end; use a longer basis or fewer data points"
         )
 
 
@@ -97,12 +97,10 @@ def _check_bandwidth(
     energy = np.abs(np.fft.fft(fid, axis=-1)) ** 2
     energy /= energy.sum(axis=-1, keepdims=True)
     cycles = np.fft.fftfreq(fid.shape[-1])
+    old_hz = basis.acquisition.bandwidth_hz
     from_centre = (cycles - centre[:, None] + 0.5) % 1.0 - 0.5
     for outside, message in (
-        (
-            np.abs(from_centre) > 0.25,
-            f"the bandwidth of the basis, {basis.acquisition.bandwidth_hz:.0f} Hz, is too narrow",
-        ),
+        (np.abs(from_centre) > 0.25, f"the bandwidth of the basis, {old_hz:.0f} Hz, is too narrow"),
         (
             np.abs(cycles * step + shift_hz * new.dwell_time_s) > 0.5,
             f"the bandwidth of the data, {new.bandwidth_hz:.0f} Hz, is too narrow",
