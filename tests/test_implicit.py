@@ -72,7 +72,9 @@ def test_a_parameter_on_its_bound_does_not_move(x64):
     measured = jnp.asarray(fid(noise_sd=0.1, truth={**TRUTH, "Lac": -2.0}))
     table = fit_table(fids, model)
     lac = list(TRUTH).index("Lac")
-    gradient = jax.jit(jax.grad(lambda y: fit_fid(y, table, model, optimiser=EXACT).parameters.amplitude[lac]))(measured)
+    gradient = jax.jit(jax.grad(lambda y: fit_fid(y, table, model, optimiser=EXACT).parameters.amplitude[lac]))(
+        measured
+    )
     np.testing.assert_array_equal(gradient, 0.0)
 
 

@@ -9,7 +9,14 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 
 # Methyl singlets, not coupled to anything, that tell what one proton weighs in a basis: member, ppm, protons.
-_SINGLETS = (("Cr", 3.027, 3), ("PCr", 3.029, 3), ("NAA", 2.008, 3), ("GPC", 3.212, 9), ("PCh", 3.208, 9), ("Ace", 1.904, 3))
+_SINGLETS = (
+    ("Cr", 3.027, 3),
+    ("PCr", 3.029, 3),
+    ("NAA", 2.008, 3),
+    ("GPC", 3.212, 9),
+    ("PCh", 3.208, 9),
+    ("Ace", 1.904, 3),
+)
 _WATER_PROTONS = 2
 
 
@@ -34,14 +41,21 @@ class WaterReference:
     metabolite_attenuation: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, high in (("water_concentration_mm", 1e5), ("water_attenuation", 1.0), ("metabolite_attenuation", 1.0)):
+        for name, high in (
+            ("water_concentration_mm", 1e5),
+            ("water_attenuation", 1.0),
+            ("metabolite_attenuation", 1.0),
+        ):
             value = getattr(self, name)
             if not 0 < value <= high:
                 raise InputError(f"{name} is {value}; it must lie above 0 and be at most {high:g}")
 
 
 def mm_per_amplitude(
-    data: MRSData, basis: Basis, water: MRSData, reference: WaterReference = WaterReference()  # noqa: B008
+    data: MRSData,
+    basis: Basis,
+    water: MRSData,
+    reference: WaterReference = WaterReference(),  # noqa: B008
 ) -> np.ndarray:
     """What an amplitude of one means in mM, for each spectrum.
 
@@ -58,7 +72,9 @@ def mm_per_amplitude(
         InputError: the water scan does not go with the data, holds no signal, or the basis has no known singlet.
     """
     if water.acquisition.nucleus != data.acquisition.nucleus:
-        raise InputError(f"the water scan is of {water.acquisition.nucleus} but the data are of {data.acquisition.nucleus}")
+        raise InputError(
+            f"the water scan is of {water.acquisition.nucleus} but the data are of {data.acquisition.nucleus}"
+        )
     rows = np.asarray(water.spectra)
     if rows.shape[0] not in (1, data.n_spectra):
         raise InputError(
@@ -116,7 +132,7 @@ def singlet_signal(fid: np.ndarray, acquisition: Acquisition, ppm: float) -> flo
     Rotated to rest and averaged under two Hann windows one after the other, 0.1 s each, every line more than 25 Hz away
     vanishes; the ratio of the two averages gives the decay, and with it the value at zero.
     """
-    length = int(round(0.1 / acquisition.dwell_time_s))
+    length = round(0.1 / acquisition.dwell_time_s)
     if 2 * length > fid.size:
         length = fid.size // 2
     rest = fid * np.exp(-2j * np.pi * acquisition.ppm_to_hz(ppm) * acquisition.time_s(fid.size))
