@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +123,7 @@ def _fids(plan: _Plan, numbers: dict[str, Any]) -> jax.Array:
     )
     belongs = (np.arange(plan.n_members)[:, None] == member_of_chunk[None, :]).astype(float)
     fid = belongs @ per_chunk
-    return fid * decay(jnp.arange(plan.n_points) * dwell, numbers["lorentzian"], numbers["gaussian"])
+    return fid * decay(jnp.arange(plan.n_points) * dwell, numbers["lorentzian"], numbers["gaussian"])[None, :]
 
 
 def _all_lines(plan: _Plan, numbers: dict[str, Any]) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -146,9 +147,8 @@ def _all_lines(plan: _Plan, numbers: dict[str, Any]) -> tuple[jax.Array, jax.Arr
 
 
 def _count(n: int) -> int:
-    from math import comb
-
-    return comb(2 * n, n - 1)
+    """Lines of n coupled spins: pairs of states one spin flip apart in Mz."""
+    return math.comb(2 * n, n - 1)
 
 
 def _chunks(members: np.ndarray, n_members: int) -> tuple[np.ndarray, np.ndarray]:

@@ -119,7 +119,7 @@ class Sequence:
         InputError: something in the list is not an event.
     """
 
-    events: tuple[Event, ...]
+    events: Any  # tuple[Event, ...]; any iterable of events is taken
     gain: Number = 1.0
     name: str = field(default="sequence")
 

@@ -79,21 +79,22 @@ def propagators(
         levels: `levels_of(h)`.
         delays_s: delays $\tau$, s.
     """
-    turns = jnp.exp(-2j * jnp.pi * delays_s[:, None, None] * levels.energy)
-    return (levels.vectors * turns[:, :, None, :]) @ _transposed(levels.vectors)
+    turns = jnp.exp(-2j * jnp.pi * delays_s[:, None, None] * levels.energy[None])
+    vectors = levels.vectors[None]
+    return (vectors * turns[:, :, None, :]) @ _transposed(vectors)
 
 
 @propagators.defjvp
 def _propagators_jvp(primals: tuple, tangents: tuple) -> tuple:
     (h, levels, delays), (dh, _, ddelays) = primals, tangents
     out = propagators(h, levels, delays)
-    energy, vectors = levels
+    energy, vectors = levels.energy[None], levels.vectors[None]
     tau = delays[:, None, None, None]
-    sums = energy[:, :, None] + energy[:, None, :]
-    gaps = energy[:, :, None] - energy[:, None, :]
+    sums = energy[..., :, None] + energy[..., None, :]
+    gaps = energy[..., :, None] - energy[..., None, :]
     divided = -2j * jnp.pi * tau * jnp.exp(-1j * jnp.pi * tau * sums) * jnp.sinc(gaps * tau)
-    h = _first_order_only(h)
-    inner = _transposed(vectors) @ dh @ vectors
+    h = _first_order_only(h)[None]
+    inner = _transposed(vectors) @ dh[None] @ vectors
     from_h = vectors @ (divided * inner) @ _transposed(vectors)
     from_delay = -2j * jnp.pi * (h @ out) * ddelays[:, None, None, None]
     return out, from_h + from_delay

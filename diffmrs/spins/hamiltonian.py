@@ -2,8 +2,8 @@ r"""The Hamiltonian of a group of coupled spins, as blocks of constant total $M_
 
 $$H = \sum_i \nu_i I_{iz} + \sum_{i<j} J_{ij}\,\mathbf I_i\cdot\mathbf I_j$$
 
-conserves $M_z$, so that it is block diagonal. $\nu_i = (\delta_\mathrm{ref} - \delta_i) f_0$ carries the sign convention
-of `diffmrs.axes`: coherence order -1 then rotates as $e^{+2\pi i\nu t}$.
+conserves $M_z$, so that it is block diagonal. $\nu_i = (\delta_\mathrm{ref} - \delta_i) f_0$ carries the sign
+convention of `diffmrs.axes`: coherence order -1 then rotates as $e^{+2\pi i\nu t}$.
 """
 
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ def hamiltonian(nu_hz: Float[Array, " n"], j_hz: Float[Array, "n n"]) -> Float[A
     energy = m @ nu_hz + (m[..., first] * m[..., second]) @ pairs
     height = 1.0 + n * jnp.max(jnp.abs(nu_hz)) + jnp.sum(jnp.abs(pairs))
     energy = jnp.where(where.valid, energy, stop_gradient(height))
-    blocks = energy[:, :, None] * np.eye(where.size)
+    blocks = energy[:, :, None] * np.eye(where.size)[None]
     if n > 1:
         number, mask = flip_flop_pairs(n)
         blocks = blocks + jnp.where(mask, 0.5 * pairs[number], 0.0)

@@ -34,7 +34,7 @@ def _signal_jvp(n_points: int, primals: tuple, tangents: tuple) -> tuple:
     out = signal(amplitude, slope, turn, n_points)
     steady = _sum_of_lines(damplitude, turn, n_points)
     growing = _sum_of_lines(dslope + 2j * jnp.pi * dturn * amplitude, turn, n_points)
-    return out, steady + m * growing
+    return out, steady + m[None, :] * growing
 
 
 def _sum_of_lines(amplitude: Array, turn: Array, n_points: int) -> Array:

@@ -1,6 +1,6 @@
 """Float64 inside, whatever the caller works in.
 
-Frequencies of hundreds of Hz over seconds, and divided differences of nearby levels, need float64. A caller who works in
+Frequencies of hundreds of Hz over seconds, and divided differences of nearby levels, need float64. A caller in
 float32 keeps that setting: the function below is run, differentiated and transposed inside a scope of its own, and only
 its inputs and outputs are cast. JAX transposes a derivative long after such a scope has been left, which fails or loses
 the precision; the tangent map is therefore one primitive that opens the scope itself, in both directions.

@@ -20,7 +20,7 @@ def rotations(flip_rad: Float[Array, " n"], phase_rad: Float[Array, ""]) -> Rota
         phase_rad: phase $\phi$, rad.
     """
     c, s = jnp.cos(flip_rad / 2), -1j * jnp.sin(flip_rad / 2)
-    turn = jnp.exp(1j * phase_rad)
+    turn = jnp.exp(1j * phase_rad) * jnp.ones_like(c)
     return jnp.stack([jnp.stack([c + 0j, s * jnp.conj(turn)], -1), jnp.stack([s * turn, c + 0j], -1)], -2)
 
 
