@@ -88,7 +88,8 @@ def simulate_basis(
         _check_number(name, value, minimum=0.0)
     for name, value in (("frequency_offset_hz", frequency_offset_hz), ("b1_scale", b1_scale)):
         _check_number(name, value)
-    _check_number("spectrometer_frequency_mhz", spectrometer_frequency_mhz or 1.0, minimum=1e-3)
+    if spectrometer_frequency_mhz is not None:
+        _check_number("spectrometer_frequency_mhz", spectrometer_frequency_mhz, minimum=1e-3)
     stacks, members = _stacked(chosen)
     grid = grid or Grid()
     plan = _Plan(members, len(chosen), n_points, acquisition.ppm_reference, grid)
@@ -189,7 +190,7 @@ def _stacked(chosen: list[Metabolite]) -> tuple[list[dict[str, Any]], tuple[tupl
     by_size: dict[int, list[tuple[int, Any, Any, Any, Any]]] = {}
     for member, m in enumerate(chosen):
         for group in m.groups:
-            states = [np.arange(-SPIN[x], SPIN[x] + 1).astype(float) for x in group.heteronuclei]
+            states = [np.arange(-float(SPIN[x]), float(SPIN[x]) + 1) for x in group.heteronuclei]
             combinations = list(itertools.product(*states))
             for combination in combinations:
                 shift = np.asarray(combination, float) @ group.hetero_j_hz if combination else np.zeros(group.n_spins)

@@ -120,7 +120,8 @@ def transitions(h: Float[Array, "blocks d d"], levels: Levels, rho: Complex[Arra
     """
     lines, detector = _to_eigenbasis(levels.vectors, rho)
     amplitude = _selected(lines * detector)
-    return amplitude, jnp.zeros_like(amplitude), _selected(_frequencies(levels.energy))
+    # Not zeros_like: a batch of them must stay a batch, or the transposed derivative loses an axis.
+    return amplitude, 0.0 * amplitude, _selected(_frequencies(levels.energy))
 
 
 @transitions.defjvp
@@ -137,7 +138,7 @@ def _transitions_jvp(primals: tuple, tangents: tuple) -> tuple:
     shifting = jnp.where(same, inner, 0.0)
     amplitude = detector * (drho + _on_both_sides(mixing, rho)) + rho * _on_both_sides(mixing, detector)
     slope = -1j * jnp.pi * (detector * _on_both_sides(shifting, rho) + rho * _on_both_sides(shifting, detector))
-    return out, (_selected(amplitude), _selected(slope), jnp.zeros_like(out[2]))
+    return out, (_selected(amplitude), _selected(slope), 0.0 * out[2])
 
 
 def _on_both_sides(x: Array, rectangles: Array) -> Array:

@@ -152,7 +152,7 @@ def _fids(acquisition: Acquisition, n_points: int, lines: MacromoleculeSet) -> j
     if lines.width_unit == "hz":
         scale = scale / lines.width_at_mhz if lines.width_at_mhz else 1.0
 
-    def one(ppm: jax.Array, lorentzian: jax.Array, gaussian: jax.Array, protons: jax.Array) -> jax.Array:
+    def one(ppm: Any, lorentzian: Any, gaussian: Any, protons: Any) -> jax.Array:
         turns = jnp.exp(2j * jnp.pi * acquisition.ppm_to_hz(ppm) * time)
         return protons * turns * decay(time, lorentzian * scale, gaussian * scale)
 

@@ -143,4 +143,5 @@ def slaser_intervals(te_s: Number | None, intervals_s: tuple[Number, ...] | None
                 f"sLASER has 5 delays between its pulses and the first sample; {len(intervals_s)} are given"
             )
         return tuple(intervals_s)
+    assert te_s is not None
     return (te_s / 8, te_s / 4, te_s / 4, te_s / 4, te_s / 8)
