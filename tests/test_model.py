@@ -28,18 +28,16 @@ def a_model(order=2, ppm_range=(0.5, 4.2)):
 
 def random_parameters(seed=0, n_baseline=3) -> Parameters:
     draw = np.random.default_rng(seed)
-    return jax.tree.map(
-        jnp.asarray,
-        Parameters(
-            amplitude=draw.uniform(0, 10, 8),
-            lorentzian_fwhm_hz=draw.uniform(0, 8, 2),
-            gaussian_variance_hz2=draw.uniform(0, 50, 2),
-            frequency_shift_hz=draw.normal(0, 5, 2),
-            phase0_rad=np.asarray(draw.normal()),
-            delay_s=np.asarray(draw.normal(0, 1e-4)),
-            baseline=draw.normal(0, 20, (n_baseline, 2)),
-        ),
-    )
+    values = {
+        "amplitude": draw.uniform(0, 10, 8),
+        "lorentzian_fwhm_hz": draw.uniform(0, 8, 2),
+        "gaussian_variance_hz2": draw.uniform(0, 50, 2),
+        "frequency_shift_hz": draw.normal(0, 5, 2),
+        "phase0_rad": draw.normal(),
+        "delay_s": draw.normal(0, 1e-4),
+        "baseline": draw.normal(0, 20, (n_baseline, 2)),
+    }
+    return Parameters(**jax.tree.map(jnp.asarray, values))
 
 
 def independent_prediction(p: Parameters, model) -> np.ndarray:

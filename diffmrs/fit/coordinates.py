@@ -121,21 +121,21 @@ def bounds_of(model: SignalModel, bounds: Bounds) -> tuple[np.ndarray, np.ndarra
     f0 = model.acquisition.spectrometer_frequency_mhz
     shift = np.array([bounds.max_shift_ppm] + [bounds.max_relative_shift_ppm] * (groups - 1)) * f0
     free = np.full(2 * n_baseline(model), np.inf)
-    lower = [
+    lower: list[np.ndarray] = [
         np.full(members, 0.0 if bounds.nonnegative else -np.inf),
         np.zeros(2 * groups),
         -shift,
-        [-np.inf],
-        [-bounds.max_delay_s],
+        np.array([-np.inf]),
+        np.array([-bounds.max_delay_s]),
         -free,
     ]
-    upper = [
+    upper: list[np.ndarray] = [
         np.full(members, np.inf),
         np.full(groups, bounds.max_lorentzian_fwhm_hz),
         np.full(groups, bounds.max_gaussian_fwhm_hz**2),
         shift,
-        [np.inf],
-        [bounds.max_delay_s],
+        np.array([np.inf]),
+        np.array([bounds.max_delay_s]),
         free,
     ]
     return np.concatenate(lower), np.concatenate(upper)

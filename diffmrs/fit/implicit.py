@@ -1,8 +1,8 @@
 """Derivatives of a fit by the implicit function theorem: of the answer, not of the iterations that found it.
 
 At the answer the gradient of the cost vanishes in every parameter that is not held by a bound, so that
-dx = -H⁻¹ (∂²c/∂x∂θ) dθ with the full Hessian H of the cost c (Griewank & Walther 2008, ch. 15). Parameters that rest on a
-bound stay there. The solver is never differentiated, and H is formed only when a derivative is asked for.
+dx = -H⁻¹ (∂²c/∂x∂θ) dθ with the full Hessian H of the cost c (Griewank & Walther 2008, ch. 15). Parameters that rest on
+a bound stay there. The solver is never differentiated, and H is formed only when a derivative is asked for.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def implicit_solution(
         scale = 1 / jnp.sqrt(jnp.maximum(jnp.abs(jnp.diag(hessian)), 1e-30))
         scaled = hessian * (scale[:, None] * scale[None, :])
         x_dot = -scale * jnp.linalg.solve(scaled, scale * mask * change)
-        nothing = np.zeros((), jax.dtypes.float0)
+        nothing: Any = np.zeros((), jax.dtypes.float0)  # the tangent of an integer
         return answer, Solution(x_dot, jnp.zeros_like(answer.cost), nothing, nothing)
 
     return solution

@@ -14,9 +14,9 @@ _WATER_PPM = (4.65 - 0.8, 4.65 + 0.8)
 def noise_sd(spectrum: Complex[Array, " points"], model: SignalModel) -> Float[Array, ""]:
     """Standard deviation of the noise in the real (and in the imaginary) part of a spectrum.
 
-    The spectrum outside the fit window, the water line (1H) and the ends of the band is cut into blocks of 32 points; in
-    each, a quadratic is taken off and the variance measured; the median over blocks counts, so that a minority of
-    blocks with lines in them does no harm. Where the band holds too little beside the window, the last quarter of
+    The spectrum outside the fit window, the water line (1H) and the ends of the band is cut into blocks of 32 points;
+    in each, a quadratic is taken off and the variance measured; the median over blocks counts, so that a minority
+    of blocks with lines in them does no harm. Where the band holds too little beside the window, the last quarter of
     the FID is used instead.
 
     Args:

@@ -16,8 +16,8 @@ def prepare(data: MRSData, basis: Basis) -> tuple[MRSData, Basis]:
     """Data and basis sampled alike, in the working precision.
 
     Zeros appended to the FIDs are cut off (they carry no information and would make the noise look smaller), and the
-    basis is resampled to the data. Under `jit` or `grad` neither can be done, as values are not known: then both must be
-    sampled alike already.
+    basis is resampled to the data. Under `jit` or `grad` neither can be done, as values are not known: then both must
+    be sampled alike already.
 
     Raises:
         InputError: nuclei differ, nothing but zeros or NaN in the data, or the basis cannot be resampled.

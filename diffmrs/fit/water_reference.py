@@ -27,8 +27,8 @@ class WaterReference:
     $$c = a\,\beta\,\frac{2\,c_w\,A_w}{S_w\,A_m}$$
 
     with the amplitude $a$ of the fit, the signal $\beta$ of one proton in the basis and the water signal $S_w$ at time
-    zero. The defaults are those of LCModel (WCONC, ATTH2O and ATTMET of its manual, sections 1.3 and 10.2): white matter
-    at an echo time of 30 ms. They make results comparable, not right for every voxel.
+    zero. The defaults are those of LCModel (its control parameters WCONC, ATTH2O and ATTMET): white matter at an echo
+    time of 30 ms. They make results comparable, not right for every voxel.
 
     Attributes:
         water_concentration_mm: NMR-visible water in the voxel $c_w$, mM.
@@ -78,7 +78,8 @@ def mm_per_amplitude(
     rows = np.asarray(water.spectra)
     if rows.shape[0] not in (1, data.n_spectra):
         raise InputError(
-            f"the water scan holds {rows.shape[0]} FIDs for {data.n_spectra} spectra; one, or one per spectrum, is needed"
+            f"the water scan holds {rows.shape[0]} FIDs for {data.n_spectra} spectra; "
+            "one, or one per spectrum, is needed"
         )
     signal = np.array([water_signal(fid, water.acquisition) for fid in rows])
     scale = proton_signal(basis) * _WATER_PROTONS * reference.water_concentration_mm * reference.water_attenuation
@@ -88,9 +89,9 @@ def mm_per_amplitude(
 def water_signal(fid: np.ndarray, acquisition: Acquisition) -> float:
     """Magnitude of a water FID at time zero.
 
-    The logarithm of the magnitude is followed by a parabola (a Voigt line decays so) from the second point, as
-    the first may be halved or filtered, to where half of the signal is left, and extended to zero. The magnitude does not
-    see eddy currents.
+    The logarithm of the magnitude is followed by a parabola (a Voigt line decays so) from the second point, as the
+    first may be halved or filtered, to where half of the signal is left, and extended to zero. The magnitude does
+    not see eddy currents.
 
     Raises:
         InputError: the FID is not finite or does not start with its largest signal, as water does.

@@ -1,0 +1,96 @@
+"""What is done to data and basis between reading and fitting when the user asks for it, for all spectra at once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from diffmrs.axes import Acquisition
+from diffmrs.data import Basis, MRSData, is_macromolecule
+from diffmrs.errors import InputError
+from diffmrs.preprocess import correct_eddy_currents, remove_water
+from diffmrs.resample import resample
+from diffmrs.spins.macromolecules import macromolecule_basis, macromolecule_sets
+
+_HIGH_FIELD_MHZ = 190.0
+
+
+def without_eddy_currents(data: MRSData, water: MRSData) -> MRSData:
+    """The data with the phase of the water scan taken off every FID.
+
+    Args:
+        data: the spectra.
+        water: the water scan, sampled alike: one FID for all spectra, or one for each.
+
+    Raises:
+        InputError: the water scan is sampled otherwise, is shorter, or holds another number of FIDs.
+    """
+    _check_water(data, water)
+    ours, theirs = data.acquisition.dwell_time_s, water.acquisition.dwell_time_s
+    if abs(ours - theirs) > 1e-6 * ours:
+        raise InputError(
+            f"the water scan was sampled every {1e3 * theirs:g} ms but the data every {1e3 * ours:g} ms; "
+            "eddy currents can only be corrected with a water scan sampled like the data"
+        )
+    if water.n_points < data.n_points:
+        raise InputError(
+            f"the water scan has {water.n_points} points but the data {data.n_points}; "
+            "eddy currents can only be corrected with a water scan at least as long"
+        )
+    reference = jnp.asarray(water.spectra)[:, : data.n_points]
+    each = jnp.broadcast_to(reference, (data.n_spectra, data.n_points))
+    corrected = jax.vmap(correct_eddy_currents)(jnp.asarray(data.spectra), each)
+    return data.with_fid(corrected.reshape(data.fid.shape))
+
+
+def without_water(data: MRSData) -> MRSData:
+    """The data with the residual water line removed from every FID; FIDs of zeros, or with NaN, stay as they are."""
+    rows = np.array(data.spectra)
+    for index, fid in enumerate(rows):
+        if np.isfinite(fid).all() and fid.any():
+            rows[index] = remove_water(fid, data.acquisition)
+    return data.with_fid(rows.reshape(data.fid.shape))
+
+
+def with_macromolecules(basis: Basis, data: MRSData, choice: str) -> tuple[Basis, str]:
+    """The basis with macromolecule and lipid members, if they are wanted, and a line that says which.
+
+    Args:
+        basis: the basis set.
+        data: tells the sampling.
+        choice: `"none"`; `"auto"`, the set measured in vivo nearest in field when a 1H basis has no macromolecules of
+            its own; or the name of a set, which is added whatever the basis holds.
+
+    Raises:
+        InputError: there is no such set, or the basis cannot be resampled to the data.
+    """
+    if choice not in ("auto", "none", *macromolecule_sets()):
+        raise InputError(
+            f"macromolecule set {choice!r} is not known; there are auto, none, {', '.join(macromolecule_sets())}"
+        )
+    own = [name for name in basis.names if is_macromolecule(name)]
+    if choice == "none" or (choice == "auto" and data.acquisition.nucleus != "1H"):
+        return basis, "those of the basis" if own else "none"
+    if choice == "auto" and own:
+        return basis, f"those of the basis ({', '.join(own)})"
+    chosen = nearest_set(data.acquisition) if choice == "auto" else choice
+    basis = resample(basis, data.acquisition, data.n_points)
+    lines = macromolecule_basis(chosen, data.acquisition, data.n_points)
+    # One proton weighs one in the lines; the size of the basis is unknown, so bring both to the same order.
+    scale = float(np.abs(np.asarray(basis.fid)).max() / np.abs(np.asarray(lines.fid)).max())
+    lines = Basis(lines.fid * scale, lines.acquisition, lines.names, lines.source)
+    return basis.joined(lines), f"set {chosen} added ({', '.join(lines.names)})"
+
+
+def nearest_set(acquisition: Acquisition) -> str:
+    """The macromolecule set measured in vivo at the nearer field: Birch 2017 at 3 T or Bell 2024 at 7 T."""
+    return "bell2024_7t" if acquisition.spectrometer_frequency_mhz > _HIGH_FIELD_MHZ else "birch2017_3t"
+
+
+def _check_water(data: MRSData, water: MRSData) -> None:
+    if water.n_spectra not in (1, data.n_spectra):
+        raise InputError(
+            f"the water scan holds {water.n_spectra} FIDs for {data.n_spectra} spectra; "
+            "one, or one per spectrum, is needed"
+        )
+    if not np.isfinite(np.asarray(water.fid)).all() or not np.asarray(water.fid).any():
+        raise InputError("the water scan holds NaN, infinite samples or only zeros")
