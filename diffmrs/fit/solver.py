@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+from jaxtyping import Array, Float, Int
 
 
 class Status(IntEnum):
@@ -61,8 +62,8 @@ _RUNNING = -1
 class LevenbergMarquardt:
     """Damped Gauss-Newton steps on the normal equations (Marquardt 1963; damping after Nielsen 1999).
 
-    Bounds are kept exactly: every step solves the damped quadratic model inside the box by active sets (Bertsekas
-    1982), so a parameter may reach a bound, rest there and leave it again.
+    Bounds are kept exactly: every step minimises the damped quadratic model inside the box, so that a parameter may
+    reach a bound, rest there and leave it again.
 
     The iteration ends when the undamped step would lower the cost by less than `tolerance**2` times the residual
     variance, that is, when no parameter is further than about `tolerance` standard deviations from its answer.
@@ -159,27 +160,60 @@ class LevenbergMarquardt:
 
 
 def _box_step(state: _State, scale: Array, lower: Array, upper: Array, epsilon: float) -> Array:
-    """Minimiser of the damped quadratic model over the box, by a few active-set passes."""
+    """Minimiser of the damped quadratic model over the box."""
     n = scale.shape[0]
     # In units where the normal matrix has a unit diagonal, every parameter weighs the same.
     matrix = state.normal_matrix / (scale[:, None] * scale[None, :])
     damped = matrix + (state.damping + 4 * n * epsilon) * jnp.eye(n, dtype=matrix.dtype)
-    slope = state.gradient / scale
     low, high = (lower - state.x) * scale, (upper - state.x) * scale
+    return box_minimiser(damped, state.gradient / scale, low, high) / scale
 
-    def active_set(step: Array) -> Bool[Array, " n"]:
-        pull = slope + damped @ step
-        return ((step <= low) & (pull > 0)) | ((step >= high) & (pull < 0))
 
-    def one_pass(_: int, step: Array) -> Array:
-        held = active_set(step)
-        free = jnp.where(held, 0.0, 1.0).astype(step.dtype)
-        fixed = jnp.where(held, step, 0.0)
-        reduced = damped * (free[:, None] * free[None, :]) + jnp.diag(1.0 - free)
-        right = jnp.where(held, fixed, -(slope + damped @ fixed))
+def box_minimiser(
+    matrix: Float[Array, "n n"], slope: Float[Array, " n"], low: Float[Array, " n"], high: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Minimise slopeᵀx + ½ xᵀ matrix x over low ≤ x ≤ high, starting from 0, which must lie in the box.
+
+    Projected Newton steps (after Bertsekas 1982, SIAM J Control Optim 20:221): parameters held at a bound by the
+    gradient rest, the others take the Newton step. Tried are the step up to the first bound it meets, fractions of
+    it clipped to the box, and fractions of the steepest descent; the best is kept, so that the function never rises.
+    Ends when the projected gradient has fallen by 10⁴, after 40 steps at the most.
+
+    Args:
+        matrix: symmetric positive definite, diagonal about 1.
+        slope: gradient at 0.
+        low: lower bounds, at most 0.
+        high: upper bounds, at least 0.
+    """
+    fractions = jnp.asarray(0.5 ** np.arange(8), slope.dtype)
+
+    def projected_gradient(x: Array, pull: Array) -> Array:
+        return x - jnp.clip(x - pull, low, high)
+
+    def unfinished(state: tuple[Array, Array, Array]) -> Array:
+        x, pull, steps = state
+        return (jnp.max(jnp.abs(projected_gradient(x, pull))) > goal) & (steps < 40)
+
+    def newton(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, pull, steps = state
+        held = ((x <= low) & (pull > 0)) | ((x >= high) & (pull < 0))
+        free = jnp.where(held, 0.0, 1.0).astype(x.dtype)
+        reduced = matrix * (free[:, None] * free[None, :]) + jnp.diag(1.0 - free)
         factor = jax.scipy.linalg.cho_factor(reduced, lower=True)
-        solved = jnp.where(held, fixed, jax.scipy.linalg.cho_solve(factor, right))
-        return jnp.clip(solved, low, high)
+        direction = -jax.scipy.linalg.cho_solve(factor, free * pull)
+        room = jnp.where(direction > 0, high - x, x - low) / jnp.maximum(jnp.abs(direction), 1e-30)
+        reach = jnp.minimum(jnp.min(jnp.where(held, jnp.inf, room)), 1.0)
+        tried = jnp.concatenate(
+            [reach * direction[None], fractions[:, None] * direction[None], -fractions[:, None] * pull[None]]
+        )
+        moves = jnp.clip(x[None] + tried, low[None], high[None]) - x[None]
+        change = moves @ pull + 0.5 * jnp.sum(moves * (moves @ matrix), axis=1)
+        best = jnp.argmin(change)
+        x = x + jnp.where(change[best] < 0, moves[best], 0.0)
+        # A step that gains nothing means rounding has the last word: stop.
+        return x, slope + matrix @ x, jnp.where(change[best] < 0, steps + 1, 40)
 
-    step = jax.lax.fori_loop(0, 5, one_pass, jnp.zeros_like(slope))
-    return step / scale
+    zero = jnp.zeros_like(slope)
+    goal = 1e-4 * jnp.max(jnp.abs(projected_gradient(zero, slope)))
+    x, _, _ = jax.lax.while_loop(unfinished, newton, (zero, slope, jnp.asarray(0)))
+    return x

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from diffmrs.data import ArrayLike
 from diffmrs.pytree import container
 
 
@@ -25,13 +26,13 @@ class Parameters:
             [..., functions, 2]
     """
 
-    amplitude: jax.Array
-    lorentzian_fwhm_hz: jax.Array
-    gaussian_variance_hz2: jax.Array
-    frequency_shift_hz: jax.Array
-    phase0_rad: jax.Array
-    delay_s: jax.Array
-    baseline: jax.Array
+    amplitude: ArrayLike
+    lorentzian_fwhm_hz: ArrayLike
+    gaussian_variance_hz2: ArrayLike
+    frequency_shift_hz: ArrayLike
+    phase0_rad: ArrayLike
+    delay_s: ArrayLike
+    baseline: ArrayLike
 
     @property
     def gaussian_fwhm_hz(self) -> Float[Array, "*groups"]:
