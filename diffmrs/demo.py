@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,13 @@ import numpy as np
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, Header, MRSData
 from diffmrs.fit.prepare import DEFAULT_PPM_RANGE, default_groups
+from diffmrs.io import write_nifti_mrs
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import model_for, predict_fid
+from diffmrs.pipeline import FitRun, fit_data, write_outputs
+from diffmrs.results.layout import layout_of
 
 ACQUISITION = Acquisition(dwell_time_s=1 / 2000, spectrometer_frequency_mhz=123.25)
 N_POINTS = 1024
@@ -130,3 +134,35 @@ def demo_spectrum(key: jax.Array, *, noise_sd: float = NOISE_SD) -> Demo:
     )
     data = MRSData(np.asarray(fid)[None, None, None], basis.acquisition, header=header)
     return Demo(data, basis, amplitude)
+
+
+def fit_demo(demo: Demo) -> FitRun:
+    """Fit the synthetic spectrum with the basis it was made from."""
+    return fit_data(
+        demo.data,
+        demo.basis,
+        layout=layout_of(demo.data),
+        title="Synthetic brain spectrum",
+        where="demo",
+        settings={
+            "data": "simulated by diffmrs demo; amplitudes are in mM",
+            "fit range": "{:g} to {:g} ppm".format(*DEFAULT_PPM_RANGE),
+            "baseline": "complex polynomial of order 2",
+            "basis set": demo.basis.source,
+        },
+    )
+
+
+def write_demo(folder: Path, demo: Demo, run: FitRun) -> None:
+    """Write what `diffmrs fit` writes, and the data as `synthetic.nii.gz`.
+
+    Args:
+        folder: where to write; must exist.
+        demo: from `demo_spectrum`.
+        run: from `fit_demo`.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    write_nifti_mrs(folder / "synthetic.nii.gz", demo.data)
+    write_outputs(folder, run, 0)

@@ -6,8 +6,7 @@ import numpy as np
 
 from diffmrs.curves import signal_height
 from diffmrs.data import Basis, is_macromolecule
-from diffmrs.fit.fit import FitResult
-from diffmrs.fit.solver import Status
+from diffmrs.fit import FitResult, Status
 from diffmrs.model.lineshape import voigt_fwhm_hz
 
 DEFINITIONS = {

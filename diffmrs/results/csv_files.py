@@ -21,11 +21,11 @@ def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> 
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*_place_columns(layout), "metabolite", *METABOLITE_COLUMNS)
+    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS)
     values = np.stack([getattr(table, column) for column in METABOLITE_COLUMNS], axis=-1)
 
     def rows() -> Iterator[list[str]]:
-        for place, of_spectrum in zip(_places(layout), values, strict=True):
+        for place, of_spectrum in zip(layout.places(), values, strict=True):
             for name, cells in zip(table.names, of_spectrum, strict=True):
                 yield [*place, name, *map(_cell, cells)]
 
@@ -38,19 +38,10 @@ def write_quality(path: Path, quality: Quality, layout: Layout) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*_place_columns(layout), *QUALITY_COLUMNS, "converged", "status")
+    columns = (*layout.place_columns, *QUALITY_COLUMNS, "converged", "status")
     values = np.stack([getattr(quality, column) for column in QUALITY_COLUMNS], axis=-1)
-    ends = zip(_places(layout), values, quality.converged, quality.status, strict=True)
+    ends = zip(layout.places(), values, quality.converged, quality.status, strict=True)
     _write(path, columns, ([*place, *map(_cell, cells), str(bool(ok)), text] for place, cells, ok, text in ends))
-
-
-def _place_columns(layout: Layout) -> tuple[str, ...]:
-    return ("spectrum", "x", "y", "z") if layout.is_mrsi else ("spectrum",)
-
-
-def _places(layout: Layout) -> Iterator[list[str]]:
-    for spectrum, voxel in zip(layout.spectrum(), layout.voxel(), strict=True):
-        yield [str(spectrum), *map(str, voxel)] if layout.is_mrsi else [str(spectrum)]
 
 
 def _cell(value: float) -> str:

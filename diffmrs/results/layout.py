@@ -40,6 +40,16 @@ class Layout:
         """Index of each fitted spectrum in the flattened extra dimensions. [spectra]"""
         return self.rows % self.n_extra
 
+    @property
+    def place_columns(self) -> tuple[str, ...]:
+        """Names of the columns that say which spectrum a row is about."""
+        return ("spectrum", "x", "y", "z") if self.is_mrsi else ("spectrum",)
+
+    def places(self) -> list[list[str]]:
+        """Cells of those columns for each fitted spectrum."""
+        numbers = np.concatenate([self.spectrum()[:, None], self.voxel()], axis=1)
+        return [[str(number) for number in row[: len(self.place_columns)]] for row in numbers]
+
     def volume(self, values: np.ndarray) -> np.ndarray:
         """Values of the fitted spectra put back in place, 0 elsewhere. [x, y, z, *extra], float32"""
         flat = np.zeros(int(np.prod(self.space)) * self.n_extra, np.float32)
