@@ -11,6 +11,7 @@ from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
 from diffmrs.io import read_basis, read_data
 from diffmrs.pipeline import FitRun
+from diffmrs.quality import misfit_note
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
 
@@ -50,7 +51,8 @@ def metabolite_table(run: FitRun, index: int) -> str:
     rest = [
         f"({left_out} more, with bounds above {_WELL_KNOWN_PERCENT:.0f} % or macromolecules, in concentrations.csv)"
     ]
-    return "\n".join([title, _columns(head, rows), *(rest if left_out else [])])
+    misfit = misfit_note(quality, index)
+    return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *([misfit] if misfit else [])])
 
 
 def demo_table(demo: Demo, run: FitRun) -> str:

@@ -105,7 +105,7 @@ def plot_members(
         axes.text(1.0, offset, label, transform=axes.get_yaxis_transform(), color=ink, fontsize=8, va="center")
     room = _label_height(offsets, axes)
     placed = traces + offsets[:, None]
-    axes.set_ylim(placed.min() - room, placed.max() + 1.2 * room)
+    axes.set_ylim(placed.min() - room, placed.max() + 1.6 * room)
     axes.text(1.0, 1.0, " name, CRLB", transform=axes.transAxes, fontsize=7, va="top", style="italic")
     _ppm_axis(axes, curves.ppm[shown])
     return axes

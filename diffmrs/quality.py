@@ -9,6 +9,8 @@ from diffmrs.data import Basis, is_macromolecule
 from diffmrs.fit import FitResult, Status
 from diffmrs.model.lineshape import voigt_fwhm_hz
 
+MISFIT_CHI2 = 2.0  # reduced chi-square above which a reader is warned
+
 DEFINITIONS = {
     "snr": "height of the tallest point of the fitted metabolites (real part, phased, without baseline) in the fit "
     "window, divided by the standard deviation of the noise in the real part of the spectrum",
@@ -51,6 +53,20 @@ class Quality:
     noise_sd: np.ndarray
     converged: np.ndarray
     status: tuple[str, ...]
+
+
+def misfit_note(quality: Quality, index: int) -> str:
+    """One sentence when the residual of a spectrum is far above its noise, else an empty string.
+
+    The Cramér-Rao bound knows the noise only: where the model leaves signal unexplained, the true error is larger.
+    """
+    excess = float(quality.chi2_reduced[index])
+    if not excess > MISFIT_CHI2:
+        return ""
+    return (
+        f"The residual is {np.sqrt(excess):.1f} times the noise (reduced chi-square {excess:.3g}): the model leaves "
+        "signal unexplained, and the errors are larger than the Cramér-Rao bounds say."
+    )
 
 
 def quality_of(result: FitResult) -> Quality:

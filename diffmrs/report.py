@@ -15,7 +15,7 @@ from diffmrs.fit import FitResult
 from diffmrs.io.atomic import atomic_write
 from diffmrs.plot import fit_figure, plot_correlation
 from diffmrs.provenance import now, sha256_of, versions
-from diffmrs.quality import DEFINITIONS, Quality, quality_of
+from diffmrs.quality import DEFINITIONS, Quality, misfit_note, quality_of
 from diffmrs.results import Layout, MetaboliteTable, table_of
 from diffmrs.results.layout import layout_of
 
@@ -65,7 +65,7 @@ def write_report(
     page = _template().render(
         title=title,
         date=now(),
-        notes=[*(warnings if unfit else []), *notes],
+        notes=[note for note in (*(warnings if unfit else []), misfit_note(quality, shown), *notes) if note],
         n_spectra=len(quality.status),
         place=_place(layout, shown),
         fit_figure=_embedded(fit_figure(result, index=shown)),
