@@ -23,6 +23,10 @@ from diffmrs.io.vendor import conversion_hint
 
 _ENDINGS = {".nii": "nifti", ".basis": "lcmodel", ".raw": "raw", ".h2o": "raw", ".json": "fsl", ".txt": "jmrui"}
 _KINDS = "NIfTI-MRS (.nii, .nii.gz), LCModel (.RAW, .H2O, .BASIS), jMRUI (.txt), FSL-MRS (.json)"
+_SAMPLING = {  # what may be given by hand, because the format cannot say it
+    "raw": ("dwell_time_s", "spectrometer_frequency_mhz", "n_points"),
+    "jmrui": ("nucleus", "conjugate"),
+}
 BasisFormat = Literal["lcmodel", "raw", "jmrui", "fsl", "nifti"]
 
 
@@ -43,7 +47,7 @@ def read_data(path: str | os.PathLike[str], **sampling: Any) -> MRSData:
     readers: dict[str, Any] = {"nifti": read_nifti_mrs, "raw": read_lcmodel_raw, "jmrui": read_jmrui}
     if kind not in readers:
         raise InputError(f"{file}: is a basis file ({kind}), not measured data; read it with read_basis")
-    return _call(readers[kind], file, sampling)
+    return _call(readers[kind], kind, file, sampling)
 
 
 def read_basis(
@@ -134,20 +138,19 @@ def _kind(file: Path) -> str:
     return kind
 
 
-def _call(reader: Any, file: Path, sampling: dict[str, Any]) -> Any:
-    known = reader.__kwdefaults__ or {}
-    unknown = sorted(set(sampling) - set(known))
+def _call(reader: Any, kind: str, file: Path, sampling: dict[str, Any]) -> Any:
+    unknown = sorted(set(sampling) - set(_SAMPLING.get(kind, ())))
     if unknown:
-        raise InputError(f"{file}: {unknown[0]} cannot be given for this format; its header decides")
+        raise InputError(f"{file}: {unknown[0]} cannot be given for this format, which holds it or has no use for it")
     return reader(file, **sampling)
 
 
 def _single(file: Path, sampling: dict[str, Any]) -> Basis:
     kind = _kind(file)
     if kind == "lcmodel":
-        return _call(read_lcmodel_basis, file, sampling)
+        return _call(read_lcmodel_basis, kind, file, sampling)
     if kind == "jmrui":
-        return _call(read_jmrui_basis, file, sampling)
+        return _call(read_jmrui_basis, kind, file, sampling)
     return stack_members([_member(file, kind, sampling)], file)
 
 
@@ -167,19 +170,19 @@ def _folder(place: Path, sampling: dict[str, Any]) -> Basis:
     if kinds == {"lcmodel"}:
         if len(files) > 1:
             raise InputError(f"{place}: holds {len(files)} .BASIS files; name the one to read")
-        return _call(read_lcmodel_basis, files[0], sampling)
+        return _call(read_lcmodel_basis, kind, files[0], sampling)
     return stack_members([_member(file, kinds.copy().pop(), sampling) for file in files], place)
 
 
 def _member(file: Path, kind: str, sampling: dict[str, Any]) -> Member:
     if kind == "fsl":
-        return _call(read_fsl_member, file, sampling)
+        return _call(read_fsl_member, kind, file, sampling)
     if kind == "jmrui":
-        basis = _call(read_jmrui_basis, file, sampling)
+        basis = _call(read_jmrui_basis, kind, file, sampling)
         if len(basis.names) != 1:
             raise InputError(f"{file}: holds {len(basis.names)} signals; in a folder every file is one member")
         return Member(basis.names[0], np.asarray(basis.fid)[0], basis.acquisition, file)
-    data = _call(read_nifti_mrs if kind == "nifti" else read_lcmodel_raw, file, sampling)
+    data = _call(read_nifti_mrs if kind == "nifti" else read_lcmodel_raw, kind, file, sampling)
     if data.n_spectra != 1:
         raise InputError(f"{file}: holds {data.n_spectra} FIDs; a basis member is one")
     name = re.sub(r"\.(nii|raw|h2o)(\.gz)?$", "", file.name, flags=re.IGNORECASE)

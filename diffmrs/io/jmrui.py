@@ -147,7 +147,7 @@ def _parse(path: str | os.PathLike[str], conjugate: bool) -> tuple[dict[str, str
     if not blocks:
         raise InputError(f"{file}: holds no 'Signal 1 out of … in file'; the samples are missing")
     n_points = int(_number(fields, "PointsInDataset", file))
-    n_signals = int(_number(fields, "DatasetsInFile", file, default=len(blocks)))
+    n_signals = int(_number(fields, "DatasetsInFile", file, default=float(len(blocks))))
     if len(blocks) != n_signals:
         raise InputError(f"{file}: holds {len(blocks)} signals; DatasetsInFile promises {n_signals}")
     fids = [_samples(block, n_points, f"{file}: signal {k}", conjugate) for k, block in enumerate(blocks, start=1)]

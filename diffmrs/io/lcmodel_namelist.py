@@ -19,6 +19,7 @@ _TOKEN = re.compile(
 )
 _REPEAT = re.compile(r"^(\d{1,6})\*(.*)$")
 _TRUE, _FALSE = re.compile(r"^\.?t", re.IGNORECASE), re.compile(r"^\.?f", re.IGNORECASE)
+_MAX_FIELDS = 1000  # numbers on a line; real files have two to eight
 _EXPONENT = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))([+-]\d+)$")
 
 
@@ -103,7 +104,7 @@ def _parse(text: str, start: re.Match[str], file: str) -> tuple[Namelist, int]:
         elif key is not None and match["value"]:
             repeat = _REPEAT.match(match["value"])
             count, value = (int(repeat[1]), repeat[2]) if repeat else (1, match["value"])
-            group.values[key].extend([value] * min(count, 100_000))
+            group.values[key].extend([value] * min(count, _MAX_FIELDS))
     line = text.count("\n", 0, start.start()) + 1
     raise InputError(f"{file}: namelist ${group.name} on line {line} has no $END")
 
@@ -128,25 +129,29 @@ def field_widths(fortran_format: str) -> list[tuple[bool, int]]:
     An empty list when the format says nothing about columns (`*`, `(2E15.6` cut short, …).
     """
     text = re.sub(r"\s|[+-]?\d+[pP],?", "", fortran_format)
-    fields, rest = _fields(text[1:]) if text.startswith("(") else ([], "")
-    return fields if rest == "" and sum(width for _, width in fields) <= 10_000 else []
+    fields, rest = _fields(text[1:], depth=0) if text.startswith("(") else ([], "")
+    return fields if rest == "" else []
 
 
-def _fields(text: str) -> tuple[list[tuple[bool, int]], str]:
+def _fields(text: str, depth: int) -> tuple[list[tuple[bool, int]], str]:
+    """Fields up to the closing bracket, and the text after it; no fields and some text where it is not understood."""
     fields: list[tuple[bool, int]] = []
     while text and text[0] != ")":
         text = text.lstrip(",")
         if nested := re.match(r"(\d{0,4})\(", text):
-            inner, text = _fields(text[nested.end() :])
-            fields += inner * int(nested[1] or 1)
+            inner, text = _fields(text[nested.end() :], depth + 1) if depth < 3 else ([], "too deep")
+            repeated, found = int(nested[1] or 1), inner
         elif number := re.match(r"(\d{0,4})[EFGD](\d{1,3})(\.\d+)?(E\d+)?", text, re.IGNORECASE):
-            fields += [(True, int(number[2]))] * int(number[1] or 1)
+            repeated, found = int(number[1] or 1), [(True, int(number[2]))]
             text = text[number.end() :]
         elif blank := re.match(r"(\d{0,4})X", text, re.IGNORECASE):
-            fields.append((False, int(blank[1] or 1)))
+            repeated, found = 1, [(False, int(blank[1] or 1))]
             text = text[blank.end() :]
         else:
             return [], "unknown"
+        if not found or repeated * len(found) + len(fields) > _MAX_FIELDS:
+            return [], "too many"
+        fields += found * repeated
     return (fields, text[1:]) if text else ([], "unclosed")
 
 

@@ -106,7 +106,7 @@ def _open(file: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = nib.load(file)
+            image = nib.load(file, mmap=False)
     except (ImageFileError, HeaderDataError, BadGzipFile, EOFError, zlib.error, OSError, ValueError) as error:
         raise InputError(f"{file}: not a readable NIfTI file ({_one_line(error)})") from None
     if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
@@ -218,9 +218,8 @@ def _nifti_header(data: MRSData, samples: np.ndarray) -> Any:
         size = struct.unpack("<i", data.header.nifti[:4])[0]
         one = 348 in (size, struct.unpack(">i", data.header.nifti[:4])[0])
         header = (nib.Nifti1Header if one else nib.Nifti2Header)(data.header.nifti)
-        unit = _PER_SECOND.get(header.get_xyzt_units()[1])
     else:
-        header, unit = nib.Nifti2Header(), None
+        header = nib.Nifti2Header()
         placeholder = np.diag([1e4, 1e4, 1e4, 1.0])
         header.set_data_shape(samples.shape)
         header.set_sform(placeholder, code=0)
@@ -229,10 +228,11 @@ def _nifti_header(data: MRSData, samples: np.ndarray) -> Any:
     header.set_data_shape(samples.shape)
     header.set_data_dtype(samples.dtype)
     header.set_slope_inter(1.0, 0.0)
-    if unit is None:
-        header.set_xyzt_units("mm", "sec")
-        unit = 1.0
-    dwell_time = data.acquisition.dwell_time_s * unit
-    if abs(float(header["pixdim"][4]) / dwell_time - 1) > 1e-7:
-        header["pixdim"][4] = dwell_time
+    # Always in seconds: much software takes pixdim[4] for seconds whatever the unit field says.
+    space_unit, time_unit = header.get_xyzt_units()
+    if time_unit != "sec":
+        header.set_xyzt_units(space_unit if data.header.nifti is not None else "mm", "sec")
+    # A 32-bit value that is already the nearest is left as it is.
+    if time_unit != "sec" or abs(float(header["pixdim"][4]) / data.acquisition.dwell_time_s - 1) > 1e-7:
+        header["pixdim"][4] = data.acquisition.dwell_time_s
     return header

@@ -109,22 +109,32 @@ def _line_shape(
     n_points: int,
     start_hz: float,
 ) -> tuple[float, float, float]:
-    """Position (Hz) and the Lorentzian and Gaussian widths (Hz), by damped Gauss-Newton on the projected residual."""
+    """Position (Hz) and the Lorentzian and Gaussian widths (Hz), by damped Gauss-Newton on the projected residual.
+
+    The unknowns are the position in points, the Lorentzian width and the square of the Gaussian width: the square,
+    because the derivative in the width itself vanishes at zero. The last two cannot be negative.
+    """
     scale = 1.0 / (n_points * acquisition.dwell_time_s)
 
+    def widths(x: np.ndarray) -> tuple[float, float, float]:
+        return start_hz + scale * float(x[0]), float(x[1]), float(np.sqrt(x[2]))
+
     def residual(x: np.ndarray) -> np.ndarray:
-        shape = _decay(start_hz + scale * x[0], abs(x[1]), abs(x[2]), acquisition, n_points)
-        column = _without(background, _spectrum(shape)[window][:, None])
+        column = _without(background, _spectrum(_decay(*widths(x), acquisition, n_points))[window][:, None])
         rest = _without(column, target)
         return np.concatenate([rest.real.ravel(), rest.imag.ravel()])
 
-    x, damping = np.array([0.0, 2.0, 0.5]), 1e-2
+    x, damping = np.array([0.0, 2.0, 0.25]), 1e-2
     current = residual(x)
     for _ in range(_STEPS):
-        jacobian = np.stack([(residual(x + 1e-5 * axis) - current) / 1e-5 for axis in np.eye(3)], axis=1)
-        normal = jacobian.T @ jacobian
-        step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-12), jacobian.T @ current)
+        jacobian = np.stack([(residual(x + 1e-6 * axis) - current) / 1e-6 for axis in np.eye(3)], axis=1)
+        gradient = jacobian.T @ current
+        free = (x > 0) | (gradient < 0) | (np.arange(3) == 0)  # one at its bound moves only inwards
+        normal = (jacobian.T @ jacobian)[np.ix_(free, free)]
+        step = np.zeros(3)
+        step[free] = -np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-12), gradient[free])
         trial = x + np.clip(step, -2.0, 2.0)
+        trial[1:] = np.maximum(trial[1:], 0.0)
         candidate = residual(trial)
         if candidate @ candidate < current @ current:
             small = np.abs(trial - x).max() < 1e-7
@@ -135,7 +145,7 @@ def _line_shape(
             damping *= 5
             if damping > 1e6:
                 break
-    return start_hz + scale * float(x[0]), abs(float(x[1])), abs(float(x[2]))
+    return widths(x)
 
 
 def _decay(

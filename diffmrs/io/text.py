@@ -9,7 +9,7 @@ import numpy as np
 
 from diffmrs.errors import InputError
 
-MAX_TEXT_BYTES = 512 * 1024**2  # the largest public basis set is 8 MB; beyond this the file is no spectrum
+MAX_TEXT_BYTES = 256 * 1024**2  # the largest public basis set is 8 MB; beyond this the file is no spectrum
 
 
 def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:

@@ -6,19 +6,19 @@ from pathlib import Path
 _COMMANDS = {
     ".dat": "spec2nii twix -e image {file}",
     ".ima": "spec2nii dicom {file}",
-    ".dcm": "spec2nii dicom {file}",
+    ".dcm": "spec2nii auto {file}",
     ".rda": "spec2nii rda {file}",
     ".7": "spec2nii ge {file}",
-    ".h5": "spec2nii ge {file}",
     ".sdat": "spec2nii philips {file} {stem}.SPAR",
     ".spar": "spec2nii philips {stem}.SDAT {file}",
-    ".data": "spec2nii philips_dl {file} {stem}.list",
-    ".list": "spec2nii philips_dl {stem}.data {file}",
+    ".data": "spec2nii philips_dl {file} {stem}.list {stem}.SPAR",
+    ".list": "spec2nii philips_dl {stem}.data {file} {stem}.SPAR",
     ".fid": "spec2nii varian {file}",
-    ".2dseq": "spec2nii bruker -m 2dseq {file}",
-    ".job0": "spec2nii bruker -m fid {file}",
+    ".2dseq": "spec2nii bruker -m 2DSEQ {file}",
+    ".job0": "spec2nii bruker -m RAWDATA {file}",
+    "fid": "spec2nii bruker -m FID {file}",
 }
-_NAMES = {"fid": ".job0", "rawdata.job0": ".job0", "2dseq": ".2dseq", "ser": ".job0"}
+_NAMES = {"fid": "fid", "2dseq": ".2dseq"}  # Bruker files without an ending
 
 
 def spec2nii_command(path: Path) -> str | None:
