@@ -49,7 +49,12 @@ def independent_prediction(p: Parameters, model) -> np.ndarray:
     for member, group in enumerate(GROUPS):
         lorentz, gauss2 = float(p.lorentzian_fwhm_hz[group]), float(p.gaussian_variance_hz2[group])
         decay = np.exp(-np.pi * lorentz * time - np.pi**2 * gauss2 * time**2 / (4 * np.log(2)))
-        total += float(p.amplitude[member]) * fids[member] * decay * np.exp(2j * np.pi * float(p.frequency_shift_hz[group]) * time)
+        total += (
+            float(p.amplitude[member])
+            * fids[member]
+            * decay
+            * np.exp(2j * np.pi * float(p.frequency_shift_hz[group]) * time)
+        )
     total[0] /= 2
     ppm = model.ppm
     frequency = (4.65 - ppm) * ACQUISITION.spectrometer_frequency_mhz
@@ -78,7 +83,9 @@ def test_written_jacobian_is_the_derivative_jax_finds(x64, order):
     for name in parameters.__dataclass_fields__:
         expected = np.moveaxis(np.asarray(getattr(automatic, name)), 0, -1)
         got = np.asarray(getattr(written, name))
-        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10 * max(np.abs(expected).max(initial=0), 1), err_msg=name)
+        np.testing.assert_allclose(
+            got, expected, rtol=0, atol=1e-10 * max(np.abs(expected).max(initial=0), 1), err_msg=name
+        )
 
 
 def test_derivatives_agree_with_finite_differences_in_both_modes(x64):
@@ -88,7 +95,9 @@ def test_derivatives_agree_with_finite_differences_in_both_modes(x64):
     def loss(unit: Parameters) -> jax.Array:
         return jnp.sum(jnp.abs(predict(jax.tree.map(jnp.multiply, unit, scale), fids, model)) ** 2) / 1e4
 
-    check_grads(loss, (jax.tree.map(jnp.divide, random_parameters(4), scale),), order=1, modes=["fwd", "rev"], rtol=1e-5)
+    check_grads(
+        loss, (jax.tree.map(jnp.divide, random_parameters(4), scale),), order=1, modes=["fwd", "rev"], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("lorentz", "gauss"), [(4.0, 0.0), (0.0, 6.0), (3.0, 5.0)])

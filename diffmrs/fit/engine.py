@@ -53,7 +53,5 @@ def over_voxels(
     # Padding repeats the last voxel, so that it converges like the others.
     padded = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.repeat(leaf[-1:], missing, axis=0)]), stacks)
     everywhere, spread = PartitionSpec(), PartitionSpec(mesh.axis_names[0])
-    run = jax.shard_map(
-        share_of_a_device, mesh=mesh, in_specs=(spread, everywhere), out_specs=spread, check_vma=False
-    )
+    run = jax.shard_map(share_of_a_device, mesh=mesh, in_specs=(spread, everywhere), out_specs=spread, check_vma=False)
     return jax.tree.map(lambda leaf: leaf[:count], run(padded, shared))

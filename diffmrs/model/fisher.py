@@ -5,9 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 
-def fisher_information(
-    jacobian: Complex[Array, "window n"], noise_sd: Float[Array, ""]
-) -> Float[Array, "n n"]:
+def fisher_information(jacobian: Complex[Array, "window n"], noise_sd: Float[Array, ""]) -> Float[Array, "n n"]:
     r"""Fisher information of complex data with white Gaussian noise.
 
     $$F_{ij} = \frac{1}{\sigma^2}\,\mathrm{Re}\sum_k \overline{\partial_i S_k}\,\partial_j S_k$$

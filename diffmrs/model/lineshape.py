@@ -1,10 +1,12 @@
 """How a line decays: the Voigt profile in the time domain."""
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 # Gaussian decay exponent per (FWHM² · t²): π² / (4 ln 2).
-GAUSSIAN_EXPONENT = float(jnp.pi**2 / (4 * jnp.log(2.0)))
+GAUSSIAN_EXPONENT = math.pi**2 / (4 * math.log(2.0))
 
 
 def voigt_decay(
