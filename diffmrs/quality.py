@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from diffmrs.curves import signal_height
@@ -81,19 +82,22 @@ def quality_of(result: FitResult) -> Quality:
     noise = np.where(rows.noise_sd > 0, rows.noise_sd, np.nan)
     width_hz = np.asarray(
         voigt_fwhm_hz(
-            np.asarray(parameters.lorentzian_fwhm_hz)[:, 0] + basis_linewidth_hz(result.basis, result.model.groups),
-            np.asarray(parameters.gaussian_fwhm_hz)[:, 0],
+            jnp.asarray(parameters.lorentzian_fwhm_hz)[:, 0] + basis_linewidth_hz(result.basis, result.model.groups),
+            jnp.asarray(parameters.gaussian_fwhm_hz)[:, 0],
         )
     )
+    numbers = {
+        "snr": signal_height(result) / noise,
+        "linewidth_hz": np.where(fitted, width_hz, np.nan),
+        "linewidth_ppm": np.where(fitted, width_hz / f0, np.nan),
+        "shift_ppm": -np.asarray(parameters.frequency_shift_hz)[:, 0] / f0,
+        "phase_deg": np.degrees(np.asarray(parameters.phase0_rad)),
+        "chi2_reduced": np.where(np.isfinite(noise), rows.chi2_reduced, np.nan),
+        "noise_sd": np.asarray(rows.noise_sd),
+    }
     return Quality(
-        snr=signal_height(result) / noise,
-        linewidth_hz=np.where(fitted, width_hz, np.nan),
-        linewidth_ppm=np.where(fitted, width_hz / f0, np.nan),
-        shift_ppm=-np.asarray(parameters.frequency_shift_hz)[:, 0] / f0 + 0.0,
-        phase_deg=np.degrees(np.asarray(parameters.phase0_rad)),
-        chi2_reduced=np.where(np.isfinite(noise), rows.chi2_reduced, np.nan),
-        noise_sd=np.asarray(rows.noise_sd),
-        converged=rows.status == Status.CONVERGED,
+        **{name: values.astype(np.float64) for name, values in numbers.items()},
+        converged=np.asarray(rows.status == Status.CONVERGED),
         status=tuple(Status(int(code)).explanation for code in rows.status),
     )
 
