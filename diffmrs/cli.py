@@ -12,6 +12,7 @@ from typing import NoReturn
 from diffmrs.errors import InputError
 
 UNUSABLE_INPUT, INTERRUPTED = 2, 130
+_HIGHEST_ORDER = 40  # of a polynomial baseline
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +106,8 @@ class _Version(argparse.Action):
         """Print the version, looked up only when asked for."""
         from diffmrs.provenance import diffmrs_version
 
-        parser.exit(0, f"diffmrs {diffmrs_version()}\n")
+        print(f"diffmrs {diffmrs_version()}")
+        parser.exit(0)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -137,7 +139,8 @@ def _fit(arguments: argparse.Namespace) -> None:
     _start_jax()
     from diffmrs.console import metabolite_table, timing_line
     from diffmrs.model import NoBaseline, PolynomialBaseline
-    from diffmrs.pipeline import FitOptions, fit_files, shown_index, write_outputs
+    from diffmrs.pipeline import FitOptions, fit_files, write_outputs
+    from diffmrs.report import representative
     from diffmrs.staging import staged_folder
 
     options = FitOptions(
@@ -147,11 +150,12 @@ def _fit(arguments: argparse.Namespace) -> None:
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
         baseline=NoBaseline() if baseline is None else PolynomialBaseline(baseline),
         keep_reference=arguments.keep_reference,
+        plot_index=arguments.plot_index,
         sampling=_sampling(arguments),
     )
     with staged_folder(arguments.out) as folder:
         run = fit_files(options)
-        index = shown_index(run, arguments.plot_index)
+        index = representative(run.quality) if arguments.plot_index is None else arguments.plot_index
         write_outputs(folder, run, index)
     for note in run.notes:
         print(f"diffmrs: note: {note}", file=sys.stderr)
@@ -165,8 +169,8 @@ def _baseline(text: str) -> int | None:
     if text == "none":
         return None
     kind, _, order = text.partition(":")
-    if kind != "poly" or not order.lstrip("-").isdecimal():
-        raise InputError(f"--baseline is {text!r}; it must be none or poly:N with a whole number N, such as poly:2")
+    if kind != "poly" or not order.isdecimal() or int(order) > _HIGHEST_ORDER:
+        raise InputError(f"--baseline is {text!r}; it must be none or poly:N with N from 0 to {_HIGHEST_ORDER}")
     return int(order)
 
 

@@ -76,7 +76,7 @@ def combine(amplitude: np.ndarray, covariance: np.ndarray, weights: np.ndarray) 
 
 
 def correlation(covariance: np.ndarray) -> np.ndarray:
-    """Correlation matrix of a covariance matrix, between -1 and 1; 0 where a variance is 0, NaN where it is NaN. [..., n, n]"""
+    """Correlation matrix of a covariance matrix, between -1 and 1; 0 where a variance is 0. [..., n, n]"""
     sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
     scale = sd[..., :, None] * sd[..., None, :]
     return np.clip(np.where(scale == 0, 0.0, covariance / np.where(scale == 0, 1.0, scale)), -1.0, 1.0)

@@ -30,10 +30,10 @@ class CompileClock:
         self.seconds = time.monotonic() - self._start
         self.compile_seconds = _covered(self._spans, self._start)
 
-    def _note(self, event: str, duration_s: float, **_: Any) -> None:
+    def _note(self, event: str, duration_secs: float, **_: Any) -> None:
         if event.startswith("/jax/core/compile/"):
             now = time.monotonic()
-            self._spans.append((now - duration_s, now))
+            self._spans.append((now - duration_secs, now))
 
 
 def _covered(spans: list[tuple[float, float]], start: float) -> float:

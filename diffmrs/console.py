@@ -9,8 +9,8 @@ import numpy as np
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
-from diffmrs.io import read_basis, read_data
-from diffmrs.pipeline import FitRun
+from diffmrs.io import read_basis
+from diffmrs.pipeline import FitRun, read_measured
 from diffmrs.quality import misfit_note
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
@@ -73,7 +73,7 @@ def demo_table(demo: Demo, run: FitRun) -> str:
     return _columns(["metabolite", "true mM", "fitted mM", "SD", "CRLB %", "within 2 SD"], rows)
 
 
-def description_of(path: Path, sampling: dict[str, float]) -> str:
+def description_of(path: Path, sampling: dict[str, Any]) -> str:
     """What a file holds, as lines of names and values.
 
     Raises:
@@ -83,7 +83,7 @@ def description_of(path: Path, sampling: dict[str, float]) -> str:
     if path.is_dir() or ending in (".basis", ".json"):
         rows = _of_basis(read_basis(path, **sampling))
     else:
-        rows = _of_data(read_data(path, **sampling))
+        rows = _of_data(read_measured(path, sampling))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

@@ -88,7 +88,7 @@ def checked_index(result: FitResult, index: int) -> int:
 def signal_height(result: FitResult) -> np.ndarray:
     """Tallest point of the fitted metabolites, phased, without baseline, data units; NaN without a fit. [spectra]"""
     rows = result.flat()
-    fitted = rows.status != Status.INVALID
+    fitted = np.asarray(rows.status != Status.INVALID)
     parameters = jax.tree.map(
         lambda leaf: np.where(_beside(fitted, leaf), leaf, 0.0).astype(leaf.dtype), rows.parameters
     )

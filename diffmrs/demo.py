@@ -26,7 +26,7 @@ NOISE_SD = 2.4  # of the real part of each sample; the tallest line then stands 
 # Multiplets to first order: chemical shift (ppm), protons, couplings (Hz), one doublet splitting each. Shifts and
 # couplings: Govindaraju, Young & Maudsley 2000, NMR Biomed 13:129; GABA: Near et al. 2013, MRM 70:1183. Evolution
 # during the echo time is left out.
-MULTIPLETS: dict[str, tuple[tuple[float, float, tuple[float, ...]], ...]] = {
+MULTIPLETS: dict[str, tuple[tuple[float, int, tuple[float, ...]], ...]] = {
     "Cr": ((3.027, 3, ()), (3.913, 2, ())),
     "GABA": ((2.284, 2, (7.3, 7.3)), (1.888, 2, (7.3, 7.3, 7.5, 7.5)), (3.013, 2, (7.5, 7.5))),
     "Gln": ((3.753, 1, (5.8, 6.5)), (2.119, 2, (5.8, 6.3, 9.2)), (2.443, 2, (6.3, 9.2))),
@@ -92,8 +92,8 @@ def demo_basis(acquisition: Acquisition = ACQUISITION, n_points: int = N_POINTS)
     def line(ppm: float, offset_hz: float = 0.0) -> np.ndarray:
         return np.exp(2j * np.pi * (acquisition.ppm_to_hz(ppm) + offset_hz) * time_s)
 
-    def multiplet(ppm: float, protons: float, couplings_hz: tuple[float, ...]) -> np.ndarray:
-        offsets = [sum(half) for half in product(*((j / 2, -j / 2) for j in couplings_hz))]
+    def multiplet(ppm: float, protons: int, couplings_hz: tuple[float, ...]) -> np.ndarray:
+        offsets = [sum(half, start=0.0) for half in product(*((j / 2, -j / 2) for j in couplings_hz))]
         return protons * np.mean([line(ppm, offset) for offset in offsets], axis=0)
 
     narrow = np.asarray(voigt_decay(jnp.asarray(time_s), jnp.asarray(1.0), jnp.asarray(0.0)))

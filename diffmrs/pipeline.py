@@ -17,7 +17,7 @@ from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_refe
 from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
-from diffmrs.report import representative, write_report
+from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrations, write_maps, write_quality
 from diffmrs.results.layout import layout_of
 from diffmrs.results.mask import read_mask
@@ -36,6 +36,7 @@ class FitOptions:
         ppm_range: lower and upper limit of the fit, ppm.
         baseline: the baseline functions.
         keep_reference: whether a reference singlet at 0 ppm stays in the basis.
+        plot_index: fitted spectrum to plot; one of median SNR when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
     """
 
@@ -45,6 +46,7 @@ class FitOptions:
     ppm_range: tuple[float, float] | None = None
     baseline: Baseline = PolynomialBaseline(2)  # noqa: RUF009 - a frozen value
     keep_reference: bool = False
+    plot_index: int | None = None
     sampling: dict[str, float] = field(default_factory=dict)
 
 
@@ -83,15 +85,16 @@ def fit_files(options: FitOptions) -> FitRun:
     Raises:
         InputError: a file cannot be used, or data, basis and options do not go together.
     """
-    data = read_data(options.data, **options.sampling)
+    data = read_measured(options.data, options.sampling)
     basis, notes = _read_basis(options.basis, keep_reference=options.keep_reference)
     mask = None if options.mask is None else read_mask(options.mask)
     layout = _located(options.mask, layout_of, data, mask)
     notes += _notes_on(data)
-    _check_range(options, data)
+    _check_range(options, data, basis)
     inputs = tuple(file for file in (options.data, options.basis, options.mask) if file is not None)
     # Preprocessing and water referencing belong here: between reading and fitting.
     chosen = _chosen(data, layout)
+    _check_plot_index(options.plot_index, chosen)
     settings = _settings(options, chosen, basis)
     where = f"{options.data} with {options.basis}"
     return fit_data(
@@ -158,17 +161,19 @@ def fit_data(
     )
 
 
-def shown_index(run: FitRun, wanted: int | None) -> int:
-    """The spectrum to plot: the one wanted, counted over the fitted spectra, or a representative one.
+def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
+    """Read data as the command line does: errors about the sampling name the options that give it.
 
     Raises:
-        InputError: there is no such spectrum, or none was fitted.
+        InputError: the file cannot be used.
     """
-    if wanted is None:
-        return representative(run.quality)
-    if not 0 <= wanted < len(run.quality.status):
-        raise InputError(f"--plot-index is {wanted}; {len(run.quality.status)} spectra were fitted, counted from 0")
-    return wanted
+    try:
+        return read_data(path, **sampling)
+    except InputError as error:
+        about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
+        lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))
+        hint = " (on the command line: --bandwidth HZ and --frequency MHZ)"
+        raise InputError(f"{error}{hint if about_sampling and (sampling or lacks_it) else ''}") from None
 
 
 def write_outputs(folder: Path, run: FitRun, index: int) -> None:
@@ -218,9 +223,29 @@ def _notes_on(data: MRSData) -> tuple[str, ...]:
     return (f"The data hold {coils} receive coils that were not combined; each was fitted by itself.",)
 
 
-def _check_range(options: FitOptions, data: MRSData) -> None:
-    if options.ppm_range is not None:
-        _located("--ppm", data.acquisition.window, data.n_points, options.ppm_range)
+def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:
+    low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
+    _located("--ppm" if options.ppm_range else options.data, data.acquisition.window, data.n_points, (low, high))
+    ours, theirs = basis.acquisition, data.acquisition
+    alike = (
+        ours.nucleus == theirs.nucleus
+        and abs(ours.spectrometer_frequency_mhz / theirs.spectrometer_frequency_mhz - 1) < 0.1
+    )
+    if alike and (low < basis.ppm.min() or high > basis.ppm.max()):
+        raise InputError(
+            f"{options.basis}: the basis reaches only from {basis.ppm.min():.2f} to {basis.ppm.max():.2f} ppm "
+            f"(bandwidth {ours.bandwidth_hz:g} Hz), but the fit from {low:g} to {high:g} ppm"
+        )
+
+
+def _check_plot_index(index: int | None, data: MRSData) -> None:
+    if index is None:
+        return
+    if not 0 <= index < data.n_spectra:
+        raise InputError(f"--plot-index is {index}; {data.n_spectra} spectra are to be fitted, counted from 0")
+    fid = np.asarray(data.spectra[index])
+    if not (np.isfinite(fid).all() and fid.any()):
+        raise InputError(f"--plot-index is {index}; spectrum {index} holds NaN, infinity or only zeros")
 
 
 def _chosen(data: MRSData, layout: Layout) -> MRSData:

@@ -36,6 +36,9 @@ def staged_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
         _move_into(stage, folder)
         done = True
     except OSError as error:
+        elsewhere = error.filename is not None and folder not in Path(error.filename).parents
+        if elsewhere and Path(error.filename) not in (folder, *folder.parents):
+            raise
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)

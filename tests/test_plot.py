@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import fits
 import matplotlib
 import numpy as np
@@ -61,7 +63,7 @@ def test_every_member_is_named_and_neither_traces_nor_labels_touch():
     labels = [text for text in members.texts if "%" in text.get_text()]
     assert {text.get_text().split()[0] for text in labels} == set(result.names)
     traces = [line.get_ydata() for line in members.get_lines()]
-    for upper, lower in zip(traces, traces[1:], strict=False):
+    for upper, lower in pairwise(traces):
         assert (upper > lower).all()
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in members.texts]

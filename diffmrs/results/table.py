@@ -66,7 +66,7 @@ def table_of(result: FitResult, mm_per_amplitude: np.ndarray | None = None) -> M
         crlb_percent=_percent(amplitudes, sd),
         ratio_tcr=_ratio(amplitudes, names),
         concentration_mm=amplitudes * factor[:, None],
-        fitted=rows.status != Status.INVALID,
+        fitted=np.asarray(rows.status != Status.INVALID),
     )
 
 
