@@ -114,7 +114,8 @@ def test_dimension_entries(tmp_path, change, words):
         ({"dwell": -0.001}, ("pixdim[4]", "above zero")),
         ({"dwell": float("nan")}, ("pixdim[4]",)),
         ({"dwell": 5.0}, ("dwell_time_s is 5.0", "1 s")),
-        ({"unit": "hz"}, ("pixdim[4]", "hz", "s, ms or us")),
+        ({"dwell": 1e300}, ("dwell_time_s is 1e+300",)),
+        ({"unit": "hz"}, ("xyzt_units", "pixdim[4]", "32", "8 (s)")),
         ({"samples": np.ones((1, 1, 1, 64), np.float32)}, ("float32", "complex64")),
         ({"samples": np.ones((1, 1, 64), np.complex64)}, ("3 dimensions", "4 to 7")),
         ({"samples": np.ones((1, 1, 1, 8), np.complex64)}, ("at least 16 points",)),
@@ -123,6 +124,21 @@ def test_dimension_entries(tmp_path, change, words):
 def test_nifti_files(tmp_path, options, words):
     path = nifti(tmp_path / "a.nii", **options)
     refused(lambda: read_data(path), str(path), *words)
+
+
+@pytest.mark.parametrize(
+    ("code", "fine"), [(8, True), (2 + 16, True), (0, True), (57, False), (10248, True), (-2147483640, True)]
+)
+def test_unit_codes_outside_the_standard(tmp_path, code, fine):
+    path = nifti(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[500:504] = np.array([code], "<i4").tobytes()  # xyzt_units of NIfTI-2
+    path.write_bytes(bytes(content))
+    if fine:
+        write_nifti_mrs(tmp_path / "b.nii", read_data(path))
+        assert nib.load(tmp_path / "b.nii").header.get_xyzt_units()[1] == "sec"
+    else:
+        refused(lambda: read_data(path), "xyzt_units")
 
 
 def test_a_header_that_claims_more_than_the_file_holds(tmp_path):

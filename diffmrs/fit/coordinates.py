@@ -143,4 +143,4 @@ def bounds_of(model: SignalModel, bounds: Bounds) -> tuple[np.ndarray, np.ndarra
 
 def _edges(model: SignalModel) -> list[int]:
     members, groups = len(model.groups), model.n_groups
-    return list(np.cumsum([members, groups, groups, groups, 1, 1]))
+    return np.cumsum([members, groups, groups, groups, 1, 1]).tolist()

@@ -108,7 +108,7 @@ def fit_fid(
     unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * peak))
     target = spectrum[slice(*model.window)] / unit
 
-    lower, upper = (jnp.asarray(bound, real) for bound in bounds_of(model, bounds))
+    lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
     start = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
 
     def residual(x: Array, theta: _Theta) -> Array:
@@ -120,7 +120,7 @@ def fit_fid(
             columns = jacobian_columns(derivative)
             return _stack(predicted - theta.spectrum), jnp.concatenate([columns.real, columns.imag])
 
-        return optimiser(lambda x: residual(x, theta), linearise, start, lower, upper)
+        return optimiser(lambda x: residual(x, theta), linearise, start, jnp.asarray(lower), jnp.asarray(upper))
 
     theta = _Theta(target, table.basis_fid)
     solution = implicit_solution(solve, residual, lower, upper)(theta, jax.lax.stop_gradient(to_vector(start)))

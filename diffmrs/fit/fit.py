@@ -45,7 +45,7 @@ class FitResult:
     @property
     def converged(self) -> np.ndarray:
         """Which fits converged, with the leading axes of the data."""
-        return np.asarray(self.estimate.status) == Status.CONVERGED
+        return np.asarray(np.asarray(self.estimate.status) == Status.CONVERGED)
 
     def flat(self) -> Estimate:
         """The estimates as plain NumPy arrays, one row per spectrum."""

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from diffmrs.data import ArrayLike
 from diffmrs.fit.solver import Solution
 
 Theta = TypeVar("Theta")
@@ -21,16 +22,16 @@ Theta = TypeVar("Theta")
 def implicit_solution(
     solve: Callable[[Theta, Float[Array, " n"]], Solution],
     residual: Callable[[Float[Array, " n"], Theta], Float[Array, " m"]],
-    lower: Float[Array, " n"],
-    upper: Float[Array, " n"],
+    lower: ArrayLike,
+    upper: ArrayLike,
 ) -> Callable[[Theta, Float[Array, " n"]], Solution]:
     """Give a least-squares solver exact derivatives with respect to the data it was given.
 
     Args:
         solve: (theta, start) -> `Solution`, minimising half the squared residuals.
         residual: (x, theta) -> residual vector.
-        lower: lower bounds of x.
-        upper: upper bounds of x.
+        lower: lower bounds of x, [n]; a constant, not traced.
+        upper: upper bounds of x, [n]; a constant, not traced.
 
     Returns:
         A function like `solve` that can be differentiated in theta, forward and in reverse, to first order. The

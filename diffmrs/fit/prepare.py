@@ -1,5 +1,6 @@
 """Bring data and basis to one sampling before anything is traced, or say why that cannot be done."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,11 +16,14 @@ def prepare(data: MRSData, basis: Basis) -> tuple[MRSData, Basis]:
     """Data and basis sampled alike, in the working precision.
 
     Zeros appended to the FIDs are cut off (they carry no information and would make the noise look smaller), and the
-    basis is resampled to the data.
+    basis is resampled to the data. Under `jit` or `grad` neither can be done, as values are not known: then both must be
+    sampled alike already.
 
     Raises:
         InputError: nuclei differ, nothing but zeros or NaN in the data, or the basis cannot be resampled.
     """
+    if isinstance(data.fid, jax.core.Tracer) or isinstance(basis.fid, jax.core.Tracer):
+        return _prepare_traced(data, basis)
     fid = np.asarray(data.fid)
     finite = np.isfinite(fid).all(axis=-1)
     if not finite.any():
@@ -47,6 +51,16 @@ def default_ppm_range(acquisition: Acquisition, n_points: int) -> tuple[float, f
     return float(ppm.min() + margin), float(ppm.max() - margin)
 
 
+def _prepare_traced(data: MRSData, basis: Basis) -> tuple[MRSData, Basis]:
+    if basis.acquisition != data.acquisition or basis.n_points != data.n_points:
+        raise InputError(
+            "basis and data are sampled differently; inside jit or grad, resample the basis first with "
+            "diffmrs.resample(basis, data.acquisition, data.n_points)"
+        )
+    dtype = jnp.result_type(data.fid.dtype, basis.fid.dtype)
+    return data.with_fid(jnp.asarray(data.fid, dtype)), _with_fid(basis, jnp.asarray(basis.fid, dtype))
+
+
 def _used_points(fids: np.ndarray) -> int:
     """Samples before the zeros that all FIDs end in; all of them when fewer than a tenth is zero."""
     n_points = fids.shape[-1]
@@ -54,5 +68,5 @@ def _used_points(fids: np.ndarray) -> int:
     return used if used < 0.9 * n_points else n_points
 
 
-def _with_fid(basis: Basis, fid: jnp.ndarray) -> Basis:
+def _with_fid(basis: Basis, fid: jax.Array) -> Basis:
     return Basis(fid, basis.acquisition, basis.names, basis.source)

@@ -111,10 +111,14 @@ class LevenbergMarquardt:
             predicted = -(state.gradient @ step + 0.5 * step @ state.normal_matrix @ step)
             trial_cost = 0.5 * jnp.sum(residual(trial_x) ** 2)
             ratio = (state.cost - trial_cost) / jnp.maximum(predicted, 1e-30)
-            better = trial_cost < state.cost  # False for NaN, so a bad trial is simply refused
+            # Rounding hides changes of the cost below this; the gradient still knows the way.
+            unseen = jnp.sqrt(2 * state.cost * rounding) + first.shape[0] * rounding
+            better = trial_cost < state.cost + unseen  # False for NaN, so a bad trial is simply refused
 
-            variance = 2 * state.cost / freedom + rounding
-            small = (predicted <= self.tolerance**2 * variance) & (state.damping <= 10 * self.initial_damping)
+            variance = 2 * state.cost / freedom
+            goal = jnp.maximum(self.tolerance**2 * variance, first.shape[0] * rounding)
+            goal = jnp.maximum(goal, 4 * epsilon * state.cost)
+            small = (predicted <= goal) & (state.damping <= 10 * self.initial_damping)
             stalled = ~better & ~small & (state.damping > 1e8)
 
             x = jnp.where(better, trial_x, state.x)
@@ -124,6 +128,7 @@ class LevenbergMarquardt:
                 lambda: (jnp.where(better, trial_cost, state.cost), state.gradient, state.normal_matrix),
             )
             shrink = jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
+            shrink = jnp.where(predicted > unseen, shrink, 1.0 / 3.0)  # the ratio means nothing below rounding
             damping = jnp.where(better, state.damping * shrink, state.damping * state.growth)
             growth = jnp.where(better, 2.0, 2.0 * state.growth)
             status = jnp.where(small, Status.CONVERGED, jnp.where(stalled, Status.STALLED, _RUNNING))
@@ -141,8 +146,8 @@ class LevenbergMarquardt:
         start = jnp.clip(start, lower, upper)
         first, jacobian = linearise(start)
         freedom = max(first.shape[0] - start.shape[0], 1)
-        # Rounding puts a floor under the residual; below it there is nothing left to gain (noise-free data).
-        rounding = (10 * epsilon) ** 2 * jnp.mean((first - jacobian @ start) ** 2)
+        # Variance that rounding puts on one residual, as a share of what is fitted.
+        rounding = (4 * epsilon) ** 2 * jnp.mean((first - jacobian @ start) ** 2)
         cost = 0.5 * first @ first
         state = _State(
             x=start,

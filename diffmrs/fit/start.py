@@ -105,7 +105,7 @@ def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"]) -
     """Gain and argument of max aᵀp - ½ aᵀGa over a ≥ 0, by accelerated projected gradient (Beck & Teboulle 2009)."""
     step = 1.0 / jnp.maximum(jnp.max(jnp.sum(jnp.abs(gram), axis=1)), 1e-30)  # 1 / (bound on the largest eigenvalue)
 
-    def iterate(k: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def iterate(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         amplitude, ahead = state
         moved = jnp.maximum(ahead + step * (overlap - ahead @ gram), 0.0)
         momentum = k / (k + 3.0)

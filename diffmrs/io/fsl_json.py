@@ -40,6 +40,7 @@ def read_fsl_member(path: str | os.PathLike[str]) -> Member:
     nucleus = basis.get("basis_nucleus") or "1H"
     if not isinstance(name, str) or not isinstance(nucleus, str):
         raise InputError(f"{file}: basis_name and basis_nucleus must be text")
+    name = " ".join(name.split())
     dwell_time, centre = (_number(basis, key, file) for key in ("basis_dwell", "basis_centre"))
     try:
         acquisition = Acquisition(dwell_time, centre, nucleus, ppm_reference_of(nucleus))
@@ -122,7 +123,10 @@ def _samples(basis: dict[str, Any], key: str, file: str) -> np.ndarray:
         raise InputError(f"{file}: {key} must be a list of numbers")
     if len(values) < 16:
         raise InputError(f"{file}: {key} holds {len(values)} numbers; at least 16 are needed")
-    return np.array(values, dtype=np.float64)
+    samples = np.array(values, dtype=np.float64)
+    if not np.isfinite(samples).all():
+        raise InputError(f"{file}: {key} holds NaN or infinite numbers")
+    return samples
 
 
 def _number(basis: dict[str, Any], key: str, file: str) -> float:

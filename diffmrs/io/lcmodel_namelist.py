@@ -32,10 +32,10 @@ class Namelist:
     values: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, *keys: str, default: str = "") -> str:
-        """The first of `keys` that is present, without its quotes and outer spaces."""
+        """The first of `keys` that is present, on one line, without its quotes and outer spaces."""
         for key in keys:
             if self.values.get(key):
-                return self.values[key][0].strip()
+                return " ".join(self.values[key][0].split())
         return default
 
     def number(self, *keys: str) -> float | None:

@@ -24,7 +24,9 @@ from diffmrs.io.text import undo_single_precision
 
 MRS_CODE = 44  # of the header extension
 STANDARD = b"mrs_v0_9"  # written when there is no earlier header to keep
-_PER_SECOND = {"sec": 1.0, "msec": 1e3, "usec": 1e6, "unknown": 1.0}
+# Time part of xyzt_units, read from its bits: nibabel has no answer for codes outside the standard.
+_SPACE_BITS, _TIME_BITS, _SECONDS_CODE, _MILLIMETRE_CODE = 0b111, 0b111000, 8, 2
+_PER_SECOND = {0: 1.0, 8: 1.0, 16: 1e3, 24: 1e6}  # unknown, s, ms, us
 _MAX_GZIP_RATIO = 1100  # deflate cannot do better than about 1032
 
 
@@ -154,9 +156,11 @@ def _extensions(header: Any, where: str) -> tuple[tuple[tuple[int, bytes], ...],
 
 
 def _dwell_time_s(header: Any, where: str) -> float:
-    unit = header.get_xyzt_units()[1]
+    unit = int(header["xyzt_units"]) & _TIME_BITS
     if unit not in _PER_SECOND:
-        raise InputError(f"{where}: the unit of pixdim[4] is {unit}; the dwell time is given in s, ms or us")
+        raise InputError(
+            f"{where}: xyzt_units gives pixdim[4] the unit code {unit}; it must be 8 (s), 16 (ms) or 24 (us)"
+        )
     dwell_time = undo_single_precision(float(header["pixdim"][4])) / _PER_SECOND[unit]
     if not (np.isfinite(dwell_time) and dwell_time > 0):
         raise InputError(f"{where}: pixdim[4], the dwell time, is {dwell_time:g} s; it must be above zero")
@@ -229,10 +233,13 @@ def _nifti_header(data: MRSData, samples: np.ndarray) -> Any:
     header.set_data_dtype(samples.dtype)
     header.set_slope_inter(1.0, 0.0)
     # Always in seconds: much software takes pixdim[4] for seconds whatever the unit field says.
-    space_unit, time_unit = header.get_xyzt_units()
-    if time_unit != "sec":
-        header.set_xyzt_units(space_unit if data.header.nifti is not None else "mm", "sec")
+    units = int(header["xyzt_units"])
+    space_code = units & _SPACE_BITS if data.header.nifti is not None else _MILLIMETRE_CODE
+    header["xyzt_units"] = space_code | _SECONDS_CODE
     # A 32-bit value that is already the nearest is left as it is.
-    if time_unit != "sec" or abs(float(header["pixdim"][4]) / data.acquisition.dwell_time_s - 1) > 1e-7:
+    if (
+        units & _TIME_BITS != _SECONDS_CODE
+        or abs(float(header["pixdim"][4]) / data.acquisition.dwell_time_s - 1) > 1e-7
+    ):
         header["pixdim"][4] = data.acquisition.dwell_time_s
     return header

@@ -62,8 +62,10 @@ def undo_single_precision(value: float) -> float:
     LCModel and NIfTI-1 hold the dwell time in 32 bits: 0.00025 s comes back as 0.000250000012 s. The two are the
     same number there, and only the first one equals the dwell time of other files.
     """
+    if not 1e-30 < abs(value) < 1e30:  # zero, no number, or beyond 32 bits
+        return value
     single = np.float32(value)
-    if not np.isfinite(single) or single == 0 or abs(float(single) / value - 1) > 3e-9:
+    if abs(float(single) / value - 1) > 3e-9:
         return value
     short = float(str(single))
     return short if len(f"{short:.8g}".split("e")[0].replace(".", "").strip("-0")) <= 7 else value

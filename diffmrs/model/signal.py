@@ -15,7 +15,7 @@ from jaxtyping import Array, Complex
 
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.data import Basis
-from diffmrs.model.baseline import Baseline, PolynomialBaseline
+from diffmrs.model.baseline import Baseline
 from diffmrs.model.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
 
@@ -36,7 +36,7 @@ class SignalModel:
     n_points: int
     window: tuple[int, int]
     groups: tuple[int, ...]
-    baseline: Baseline = PolynomialBaseline()
+    baseline: Baseline
 
     @property
     def n_groups(self) -> int:

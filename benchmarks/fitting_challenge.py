@@ -1,0 +1,163 @@
+"""Score the fit on the ISMRM 2016 fitting challenge: 14 simulated spectra with known concentrations.
+
+MOSAE: for each dataset the mean absolute error in mM over 20 metabolites after the one least-squares factor between
+estimate and truth; then the mean over datasets. One documented setting for all datasets: the defaults of `diffmrs.fit`.
+
+    python benchmarks/fitting_challenge.py [--data DIR] [--out DIR] [--copies 16]
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+import diffmrs  # noqa: E402
+from diffmrs.data import MRSData  # noqa: E402
+
+SCORED = "Ala Asc Asp Cr GABA Glc Gln Glu GPC GSH Gly Ins Lac NAA NAAG PCho PCr PE sIns Tau".split()
+PAIRS = {"NAA+NAAG": ("NAA", "NAAG"), "Glx": ("Glu", "Gln"), "tCho": ("GPC", "PCho"), "Ins+Gly": ("Ins", "Gly")}
+RATIOS = ("NAA+NAAG", "Glu", "Glx", "Ins", "tCho", "GSH", "GABA", "Gln", "Tau", "Asp", "Glc")
+PEERS = {"LCModel 6.3, defaults": (0.557, 0.433), "FSL-MRS 2.4.8, Newton": (0.492, 0.347)}
+
+
+def main() -> None:
+    default = os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where results go")
+    parser.add_argument("--copies", type=int, default=16, help="copies of the 14 spectra in the timed batch")
+    options = parser.parse_args()
+    folder = options.data / "15_fitting_challenge_2016"
+    if not folder.is_dir():
+        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
+
+    spectra, names, truth = load(folder)
+    basis = diffmrs.read_basis(
+        options.data / "12_basis_sets" / "challenge2016_press3T_30ms.BASIS.gz", remove_reference=True
+    )
+    result = diffmrs.fit(spectra, basis)
+    estimate = result.flat()
+    columns = [result.names.index(name) for name in names]
+    amplitude, sd = estimate.parameters.amplitude[:, columns], estimate.sd.amplitude[:, columns]
+    factor = np.sum(amplitude * truth, axis=1) / np.sum(amplitude**2, axis=1)
+    error = np.abs(factor[:, None] * amplitude - truth)
+    covered = np.abs(factor[:, None] * amplitude - truth) <= 1.96 * factor[:, None] * sd
+
+    summary = {
+        "command": "python benchmarks/fitting_challenge.py",
+        "setting": "defaults of diffmrs.fit: 0.5-4.2 ppm, second-order complex polynomial, two groups",
+        "mosae_mm": {"mean": error.mean(), "median": float(np.median(error.mean(axis=1)))},
+        "mosae_mm_per_dataset": error.mean(axis=1).tolist(),
+        "error_mm_per_metabolite": dict(zip(names, error.mean(axis=0).tolist(), strict=True)),
+        "ratio_to_tcr_error_percent": ratio_errors(amplitude, truth, names),
+        "interval_95_coverage": covered.mean(),
+        "peers_mosae_mm_mean_median": PEERS,
+        "converged": int(result.converged.sum()),
+        "time": timing(spectra, basis, options.copies),
+        "versions": {"diffmrs": diffmrs.__version__, "jax": jax.__version__, "python": platform.python_version()},
+        "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}",
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "fitting_challenge.json").write_text(json.dumps(rounded(summary), indent=1) + "\n")
+    picture(names, factor[:, None] * amplitude, truth, error, options.out / "fitting_challenge.png")
+    show(summary, names)
+
+
+def load(folder: Path) -> tuple[MRSData, list[str], np.ndarray]:
+    """Spectra of datasets 1-14 in one stack, and the true concentrations, [datasets, metabolites]."""
+    each = [diffmrs.read_data(folder / f"dataset{number:02d}_act.nii.gz") for number in range(1, 15)]
+    stack = MRSData(np.concatenate([data.spectra for data in each]), each[0].acquisition)
+    with (folder / "ground_truth_1-14.csv").open() as table:
+        rows = {row[0]: row[1:] for row in csv.reader(table)}
+    return stack, SCORED, np.array([[float(value) for value in rows[name]] for name in SCORED]).T
+
+
+def ratio_errors(amplitude: np.ndarray, truth: np.ndarray, names: list[str]) -> dict[str, float]:
+    """Mean absolute error of the ratio to Cr+PCr, percent of the truth, datasets with a truth of zero left out."""
+
+    def ratio(values: np.ndarray, name: str) -> np.ndarray:
+        members = PAIRS.get(name, (name,))
+        creatine = values[:, names.index("Cr")] + values[:, names.index("PCr")]
+        return sum(values[:, names.index(member)] for member in members) / creatine
+
+    found = {}
+    for name in RATIOS:
+        true = ratio(truth, name)
+        there = true > 0
+        found[name] = float(100 * np.mean(np.abs(ratio(amplitude, name)[there] / true[there] - 1)))
+    return found
+
+
+def timing(spectra: MRSData, basis: diffmrs.Basis, copies: int) -> dict[str, float]:
+    """Seconds of one call on many copies, compiled before: median of five."""
+    batch = spectra.with_fid(jnp.tile(jnp.asarray(spectra.fid), (copies, 1)))
+
+    def call() -> float:
+        begin = time.perf_counter()
+        jax.block_until_ready(diffmrs.fit(batch, basis).estimate)
+        return time.perf_counter() - begin
+
+    first = call()
+    again = [call() for _ in range(5)]
+    return {
+        "spectra": batch.n_spectra,
+        "first_call_s": first,
+        "ms_per_spectrum_median": 1e3 * float(np.median(again)) / batch.n_spectra,
+        "ms_per_spectrum_best": 1e3 * min(again) / batch.n_spectra,
+    }
+
+
+def picture(names: list[str], estimate: np.ndarray, truth: np.ndarray, error: np.ndarray, path: Path) -> None:
+    """Estimate against truth, and the error of each dataset beside the peers' mean."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for column, name in enumerate(names):
+        left.plot(truth[:, column], estimate[:, column], ".", label=name, color=f"C{column % 10}")
+    limit = 1.05 * truth.max()
+    left.plot([0, limit], [0, limit], color="0.5", lw=0.8)
+    left.set(xlabel="true concentration / mM", ylabel="estimate / mM", title="datasets 1-14, 20 metabolites")
+    right.bar(np.arange(1, 15), error.mean(axis=1), color="#3b6ea8")
+    for (peer, (mean, _)), style in zip(PEERS.items(), ("--", ":"), strict=True):
+        right.axhline(mean, color="0.3", ls=style, lw=1, label=f"{peer}: mean {mean:.3f}")
+    right.axhline(error.mean(), color="#b5482f", lw=1, label=f"diffmrs: mean {error.mean():.3f}")
+    right.set(xlabel="dataset", ylabel="mean absolute error / mM", xticks=np.arange(1, 15))
+    right.legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def show(summary: dict, names: list[str]) -> None:
+    print("dataset  " + " ".join(f"{i:5d}" for i in range(1, 15)))
+    print("error/mM " + " ".join(f"{value:5.2f}" for value in summary["mosae_mm_per_dataset"]))
+    print("\nmetabolite: mean absolute error / mM")
+    print("  ".join(f"{name} {summary['error_mm_per_metabolite'][name]:.2f}" for name in names))
+    print("\nratio to Cr+PCr: mean absolute error / %")
+    print("  ".join(f"{name} {value:.1f}" for name, value in summary["ratio_to_tcr_error_percent"].items()))
+    mosae, seconds = summary["mosae_mm"], summary["time"]
+    print(f"\nMOSAE mean {mosae['mean']:.3f} mM, median {mosae['median']:.3f} mM, converged {summary['converged']}/14")
+    for peer, (mean, median) in PEERS.items():
+        print(f"  {peer}: mean {mean:.3f}, median {median:.3f}")
+    print(f"95 % intervals contain the truth in {100 * summary['interval_95_coverage']:.1f} % of cases")
+    print(f"{seconds['ms_per_spectrum_median']:.2f} ms per spectrum in a batch of {seconds['spectra']}")
+
+
+def rounded(tree):
+    if isinstance(tree, dict):
+        return {key: rounded(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [rounded(value) for value in tree]
+    return float(f"{tree:.4g}") if isinstance(tree, (float, np.floating)) else tree
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Derivatives of a fit against finite differences of whole fits, in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from synthetic import ACQUISITION, TRUTH, basis, fid
+
+from diffmrs.data import MRSData
+from diffmrs.fit import LevenbergMarquardt, fit, fit_fid, fit_table
+from diffmrs.fit.implicit import implicit_solution
+from diffmrs.fit.solver import Solution
+from diffmrs.model import PolynomialBaseline, model_for
+
+EXACT = LevenbergMarquardt(tolerance=1e-9, max_steps=300)
+
+
+def setting():
+    the_basis = basis()
+    model = model_for(the_basis, ppm_range=(0.5, 4.2), groups=(0,) * 7 + (1,), baseline=PolynomialBaseline(1))
+    return model, jnp.asarray(the_basis.fid), jnp.asarray(fid(noise_sd=0.3))
+
+
+def test_a_closed_form_minimum_has_the_closed_form_derivative(x64):
+    # min ½|x - θ|² with 0 ≤ x: x = max(θ, 0), so dx/dθ is 1 where θ > 0 and 0 where x rests on its bound.
+    lower, upper = np.zeros(3), np.full(3, np.inf)
+
+    def solve(theta, start):
+        return Solution(jnp.maximum(theta, 0.0), jnp.asarray(0.0), jnp.asarray(1), jnp.asarray(0))
+
+    solution = implicit_solution(solve, lambda x, theta: x - theta, lower, upper)
+    theta = jnp.asarray([1.0, -2.0, 3.0])
+    for jacobian in (jax.jacfwd, jax.jacrev):
+        np.testing.assert_allclose(jacobian(lambda t: solution(t, theta).x)(theta), np.diag([1.0, 0.0, 1.0]))
+
+
+def test_derivative_in_the_data(x64):
+    model, fids, measured = setting()
+    table = fit_table(fids, model)
+
+    @jax.jit
+    def naa(y):
+        return fit_fid(y, table, model, optimiser=EXACT).parameters.amplitude[0]
+
+    direction = jnp.asarray(fid(noise_sd=1.0, seed=9) - fid(noise_sd=0.0))
+    step = 1e-3
+    _, forward = jax.jvp(naa, (measured,), (direction,))
+    finite = (naa(measured + step * direction) - naa(measured - step * direction)) / (2 * step)
+    assert float(forward) == pytest.approx(float(finite), rel=2e-5)
+    # Reverse: dy/dx·v = Re⟨conj(grad), v⟩ for a real function of complex data in JAX's convention.
+    reverse = jnp.sum(jnp.real(jax.grad(naa)(measured) * direction))
+    assert float(reverse) == pytest.approx(float(forward), rel=1e-8)
+
+
+def test_derivative_in_the_basis(x64):
+    model, fids, measured = setting()
+
+    @jax.jit
+    def answer(scale):
+        # Change the shape of one member, not only its size: broaden it.
+        shaped = fids.at[0].multiply(jnp.exp(-scale * jnp.asarray(model.time_s)))
+        estimate = fit_fid(measured, fit_table(shaped, model), model, optimiser=EXACT)
+        return estimate.parameters.amplitude[0] + 10 * estimate.parameters.lorentzian_fwhm_hz[0]
+
+    at, step = jnp.asarray(1.0), 1e-3
+    finite = (answer(at + step) - answer(at - step)) / (2 * step)
+    assert float(jax.grad(answer)(at)) == pytest.approx(float(finite), rel=2e-5)
+
+
+def test_a_parameter_on_its_bound_does_not_move(x64):
+    model, fids, _ = setting()
+    measured = jnp.asarray(fid(noise_sd=0.1, truth={**TRUTH, "Lac": -2.0}))
+    table = fit_table(fids, model)
+    lac = list(TRUTH).index("Lac")
+    gradient = jax.jit(jax.grad(lambda y: fit_fid(y, table, model, optimiser=EXACT).parameters.amplitude[lac]))(
+        measured
+    )
+    np.testing.assert_array_equal(gradient, 0.0)
+
+
+def test_the_public_fit_can_be_differentiated_in_data_and_basis():
+    def total(data, the_basis):
+        return fit(data, the_basis).estimate.parameters.amplitude.sum()
+
+    data = MRSData(jnp.asarray(np.stack([fid(noise_sd=0.3, seed=s) for s in (0, 1)]), jnp.complex64), ACQUISITION)
+    the_basis = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.complex64), basis())
+    by_data, by_basis = jax.grad(total, argnums=(0, 1))(data, the_basis)
+    assert by_data.fid.shape == data.fid.shape and by_basis.fid.shape == the_basis.fid.shape
+    assert np.isfinite(by_data.fid).all() and np.isfinite(by_basis.fid).all()
+    # Scaling the data by (1 + ε) scales the amplitudes; scaling the basis divides them.
+    amplitude = float(total(data, the_basis))
+    assert float(jnp.sum(jnp.real(by_data.fid * data.fid))) == pytest.approx(amplitude, rel=1e-2)
+    assert float(jnp.sum(jnp.real(by_basis.fid * the_basis.fid))) == pytest.approx(-amplitude, rel=1e-2)
