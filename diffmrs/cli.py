@@ -104,9 +104,9 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print the version, looked up only when asked for."""
-        from diffmrs.provenance import diffmrs_version
+        from diffmrs.provenance import __version__
 
-        print(f"diffmrs {diffmrs_version()}")
+        print(f"diffmrs {__version__}")
         parser.exit(0)
 
 

@@ -6,19 +6,16 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-
-def diffmrs_version() -> str:
-    """Version of this library; "unknown" when it runs from a folder without being installed."""
-    try:
-        return version("diffmrs")
-    except PackageNotFoundError:
-        return "unknown"
+try:
+    __version__ = version("diffmrs")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
 
 
 def versions() -> dict[str, str]:
     """Name and version of everything that decides the numbers."""
     return {
-        "diffmrs": diffmrs_version(),
+        "diffmrs": __version__,
         "jax": version("jax"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
