@@ -38,7 +38,7 @@ def metabolite_table(run: FitRun, index: int) -> str:
         [
             table.names[k],
             f"{table.amplitude[index, k]:.4g}",
-            f"{table.crlb_percent[index, k]:.0f}",
+            table.crlb_text(index, k),
             _fixed(table.ratio_tcr[index, k]),
             *([_fixed(table.concentration_mm[index, k])] if with_mm else []),
         ]
@@ -65,7 +65,7 @@ def demo_table(demo: Demo, run: FitRun) -> str:
             f"{true:.2f}",
             f"{value:.2f}",
             f"{error:.2f}",
-            f"{run.table.crlb_percent[0, k]:.0f}",
+            run.table.crlb_text(0, k),
             "yes" if abs(value - true) <= 2 * error else "no",
         ]
         for k, (name, true, value, error) in enumerate(zip(demo.basis.names, demo.amplitude, fitted, sd, strict=True))

@@ -103,8 +103,8 @@ def plot_members(
         axes.plot(curves.ppm[shown], trace + offset, color=ink, linewidth=1.0)
         label = f" {name}  {_percent_text(float(amplitude[k]), float(sd[k]))}"
         axes.text(1.0, offset, label, transform=axes.get_yaxis_transform(), color=ink, fontsize=8, va="center")
-    room = _label_height(offsets, axes)
     placed = traces + offsets[:, None]
+    room = 10 * _POINT / _inches_high(axes) * max(float(np.ptp(placed)), 1e-30)  # of a label
     axes.set_ylim(placed.min() - room, placed.max() + 1.6 * room)
     axes.text(1.0, 1.0, " name, CRLB", transform=axes.transAxes, fontsize=7, va="top", style="italic")
     _ppm_axis(axes, curves.ppm[shown])
@@ -209,7 +209,7 @@ def _title(result: FitResult, index: int) -> str:
 
 def _percent_text(amplitude: float, sd: float) -> str:
     percent = 100 * sd / amplitude if amplitude > 0 else np.inf
-    return f"{percent:.0f} %" if percent < 100 else "> 100 %"
+    return f"{percent:.{0 if percent >= 1 else 1}f} %" if percent < 100 else "> 100 %"
 
 
 def _inches_high(axes: Axes) -> float:
@@ -232,7 +232,3 @@ def _packed(traces: np.ndarray, inches: float) -> np.ndarray:
         height = float(traces[0].max() - floor.min())
         label = 10 * _POINT / inches * height
     return np.array(offsets)
-
-
-def _label_height(offsets: np.ndarray, axes: Axes) -> float:
-    return 10 * _POINT / _inches_high(axes) * max(float(np.ptp(offsets)), 1e-30)

@@ -125,7 +125,7 @@ def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]
                 "name": table.names[k],
                 "amplitude": _number(table.amplitude[index, k], 4),
                 "sd": _number(table.sd[index, k], 2),
-                "crlb": f"{crlb:.0f}" if np.isfinite(crlb) else "",
+                "crlb": table.crlb_text(index, k),
                 "ratio": _fixed(table.ratio_tcr[index, k]),
                 "mm": _fixed(table.concentration_mm[index, k]),
                 "remark": "not reliable" if poor else "",

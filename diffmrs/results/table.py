@@ -35,6 +35,11 @@ class MetaboliteTable:
     concentration_mm: np.ndarray
     fitted: np.ndarray
 
+    def crlb_text(self, index: int, name: int) -> str:
+        """The bound of one name in one spectrum as it is printed, %; empty without a fit."""
+        percent = float(self.crlb_percent[index, name])
+        return f"{percent:.{0 if percent >= 10 else 1}f}" if np.isfinite(percent) else ""
+
     @property
     def sums_first(self) -> list[int]:
         """Columns in the order of a report: sums, then members."""
