@@ -9,6 +9,7 @@ over the copies against the bound.
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -46,7 +47,12 @@ def main() -> None:
     columns = np.array([fitted.names.index(name) for name in names])
     creatine = float(truth.amplitude[fitted.names.index("Cr")] + truth.amplitude[fitted.names.index("PCr")])
     per_mm = creatine / (truth_mm[0, names.index("Cr")] + truth_mm[0, names.index("PCr")])
-    truth = diffmrs.Parameters(**{**truth.__dict__, "amplitude": truth.amplitude.at[columns].set(truth_mm[0] * per_mm)})
+    truth = replace(
+        truth,
+        amplitude=truth.amplitude.at[columns].set(truth_mm[0] * per_mm),
+        lorentzian_fwhm_hz=jnp.full(2, 3.0),
+        gaussian_variance_hz2=jnp.full(2, 16.0),
+    )
     noise_sd = float(fitted.estimate.noise_sd[0])
 
     copies = parametric_bootstrap(

@@ -1,0 +1,1 @@
+"""Radio-frequency pulses: shapes, files and profiles."""
