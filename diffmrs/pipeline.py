@@ -20,6 +20,7 @@ from diffmrs.quality import Quality, quality_of
 from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrations, write_maps, write_quality
 from diffmrs.results.layout import layout_of
+from diffmrs.results.maps import lies_elsewhere
 from diffmrs.results.mask import read_mask
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,14 @@ def fit_files(options: FitOptions) -> FitRun:
     """
     data = read_measured(options.data, options.sampling)
     basis, notes = _read_basis(options.basis, keep_reference=options.keep_reference)
-    mask = None if options.mask is None else read_mask(options.mask)
-    layout = _located(options.mask, layout_of, data, mask)
+    layout = layout_of(data)
+    if options.mask is not None:
+        mask, affine = read_mask(options.mask)
+        layout = _located(options.mask, layout_of, data, mask)
+        if lies_elsewhere(affine, data.header):
+            notes += (
+                f"The geometry in {options.mask.name} differs from that of the data; voxels were matched by index.",
+            )
     notes += _notes_on(data)
     _check_range(options, data, basis)
     inputs = tuple(file for file in (options.data, options.basis, options.mask) if file is not None)

@@ -82,11 +82,20 @@ def test_mrsi_gets_maps(files, tmp_path):
     assert row["metabolite"] == "tCr"
 
 
-def test_a_mask_limits_the_fit(files, tmp_path):
+def test_a_mask_limits_the_fit(files, tmp_path, capsys):
     arguments = ["fit", str(files / "volume.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path)]
     assert main([*arguments, "--mask", str(files / "mask.nii.gz")]) == 0
     assert [(row["x"], row["y"]) for row in rows_of(tmp_path / "quality.csv")] == [("1", "0")]
     assert np.count_nonzero(nib.load(tmp_path / "maps" / "converged.nii.gz").get_fdata()) == 1
+    assert "geometry in mask.nii.gz differs" in capsys.readouterr().err  # the data have 10 m voxels, the mask 1 mm
+
+
+def test_a_mask_on_the_grid_of_the_data_is_taken_without_comment(files, tmp_path, capsys):
+    mask = nib.Nifti1Image(np.ones((2, 2, 1), np.uint8), nib.load(files / "volume.nii.gz").affine)
+    nib.save(mask, tmp_path / "mask.nii.gz")
+    arguments = ["fit", str(files / "volume.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--mask", str(tmp_path / "mask.nii.gz")]) == 0
+    assert "geometry" not in capsys.readouterr().err
 
 
 def test_other_files_in_the_folder_stay_and_results_are_replaced(files, tmp_path):
@@ -119,6 +128,19 @@ def test_demo_recovers_what_it_made(tmp_path, capsys):
         "concentrations.csv", "quality.csv", "fit.png", "report.html", "synthetic.nii.gz",
     }  # fmt: skip
     assert read_data(tmp_path / "synthetic.nii.gz").n_points == 1024
+
+
+@pytest.mark.data
+def test_a_measured_basis_loses_its_reference_singlet_and_the_ratios_are_those_of_a_brain(data_dir, tmp_path, capsys):
+    data = data_dir / "15_fitting_challenge_2016" / "dataset01_act.nii.gz"
+    basis = data_dir / "12_basis_sets" / "challenge2016_press3T_30ms.BASIS.gz"
+    assert main(["fit", str(data), "--basis", str(basis), "--out", str(tmp_path)]) == 0
+    assert "reference singlet" in capsys.readouterr().err
+    ratio = {row["metabolite"]: float(row["ratio_tcr"]) for row in rows_of(tmp_path / "concentrations.csv")}
+    # LCModel 6.3 on the same files: tNAA 1.57, Glx 1.6, tCho 0.13 (reference results of the data set).
+    assert ratio["tNAA"] == pytest.approx(1.57, abs=0.15)
+    assert ratio["Glx"] == pytest.approx(1.55, abs=0.35)
+    assert ratio["tCho"] == pytest.approx(0.13, abs=0.03)
 
 
 def test_interruption_is_one_line_and_leaves_nothing(files, tmp_path, monkeypatch, capsys):

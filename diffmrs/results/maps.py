@@ -54,6 +54,15 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
     return written
 
 
+def lies_elsewhere(affine: np.ndarray, header: Header) -> bool:
+    """Whether an image with this affine covers another place than the data, by more than a hundredth of a voxel."""
+    source = _source_header(header)
+    if source is None:
+        return False
+    ours = source.get_best_affine()
+    return bool(np.abs(affine - ours).max() > 0.01 * np.abs(ours[:3, :3]).max())
+
+
 def _file_name(metabolite: str) -> str:
     return re.sub(r"[^\w.+-]", "_", metabolite)
 

@@ -13,11 +13,11 @@ from nibabel.filebasedimages import ImageFileError
 from diffmrs.errors import InputError
 
 
-def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
+def read_mask(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     """Read a NIfTI mask.
 
     Returns:
-        Its values, [x, y, z].
+        Its values, [x, y, z], and its affine, [4, 4], voxels to mm.
 
     Raises:
         InputError: no such file, not a NIfTI image, or not of three dimensions.
@@ -37,4 +37,4 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     shape = values.shape + (1,) * (3 - values.ndim)
     if int(np.prod(shape[3:])) != 1:
         raise InputError(f"{file}: has the shape {values.shape}; a mask has three dimensions")
-    return values.reshape(shape[:3])
+    return values.reshape(shape[:3]), np.asarray(image.affine)
