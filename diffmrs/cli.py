@@ -1,0 +1,219 @@
+"""The command `diffmrs`: it parses, calls the library and writes files. JAX is imported only after parsing."""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from diffmrs.errors import InputError
+
+UNUSABLE_INPUT, INTERRUPTED = 2, 130
+_HIGHEST_ORDER = 40  # of a polynomial baseline
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments; those of the process when absent.
+
+    Returns:
+        Exit status: 0 done; 2 unusable input, with one line on stderr and nothing written; 130 interrupted.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse: after --help, --version or an error it has told already
+        return int(stop.code or 0)
+    try:
+        with warnings.catch_warnings():
+            _quieten(verbose=arguments.verbose)
+            arguments.command(arguments)
+    except InputError as error:
+        return _fail(str(error), UNUSABLE_INPUT)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has seen enough; the files are written by then
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", UNUSABLE_INPUT)
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage and a line."""
+        self.exit(UNUSABLE_INPUT, f"diffmrs: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="diffmrs", description="Differentiable magnetic resonance spectroscopy: fit spectra.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    common = _Parser(add_help=False)
+    common.add_argument("--verbose", action="store_true", help="tell each step, and show warnings of other libraries")
+    sampling = _Parser(add_help=False)
+    sampling.add_argument("--bandwidth", type=float, metavar="HZ", help="for LCModel .RAW files, which lack it, Hz")
+    sampling.add_argument("--frequency", type=float, metavar="MHZ", help="for LCModel .RAW files, which lack it, MHz")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    demo = commands.add_parser(
+        "demo", parents=[common], help="simulate a brain spectrum, fit it and report; needs no input"
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("diffmrs_demo"), metavar="DIR", help="folder (default %(default)s)"
+    )
+    demo.add_argument("--seed", type=int, default=0, help="of the noise (default %(default)s)")
+    demo.set_defaults(command=_demo)
+
+    info = commands.add_parser("info", parents=[common, sampling], help="what a data or basis file holds")
+    info.add_argument("file", type=Path, metavar="FILE", help="data file, basis file or basis folder")
+    info.set_defaults(command=_info)
+
+    fit = commands.add_parser("fit", parents=[common, sampling], help="fit every spectrum of a file with a basis set")
+    fit.add_argument("data", type=Path, metavar="DATA", help="NIfTI-MRS, LCModel .RAW or jMRUI .txt file")
+    fit.add_argument(
+        "--basis", type=Path, required=True, metavar="BASIS", help="LCModel .BASIS or jMRUI file, or folder of members"
+    )
+    fit.add_argument(
+        "--out", type=Path, default=Path("diffmrs_fit"), metavar="DIR", help="folder (default %(default)s)"
+    )
+    fit.add_argument("--mask", type=Path, metavar="MASK", help="NIfTI image; voxels above 0 are fitted")
+    fit.add_argument(
+        "--ppm", type=float, nargs=2, metavar=("LO", "HI"), help="limits of the fit, ppm (default for 1H: 0.5 4.2)"
+    )
+    fit.add_argument(
+        "--baseline",
+        default="poly:2",
+        metavar="none|poly:N",
+        help="complex polynomial of order N (default %(default)s)",
+    )
+    fit.add_argument(
+        "--keep-reference", action="store_true", help="keep the reference singlet at 0 ppm in the basis set"
+    )
+    fit.add_argument(
+        "--plot-index", type=int, metavar="I", help="fitted spectrum to plot, from 0 (default: of median SNR)"
+    )
+    fit.set_defaults(command=_fit)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the version, looked up only when asked for."""
+        from diffmrs.provenance import __version__
+
+        print(f"diffmrs {__version__}")
+        parser.exit(0)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    import jax
+
+    from diffmrs.console import demo_table, timing_line
+    from diffmrs.demo import demo_spectrum, fit_demo, write_demo
+    from diffmrs.staging import staged_folder
+
+    with staged_folder(arguments.out) as folder:
+        demo = demo_spectrum(jax.random.key(arguments.seed))
+        run = fit_demo(demo)
+        write_demo(folder, demo, run)
+    print(timing_line(run), file=sys.stderr)
+    print(demo_table(demo, run))
+    print(f"\nreport: {arguments.out / 'report.html'}")
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    from diffmrs.console import description_of
+
+    print(description_of(arguments.file, _sampling(arguments)))
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    baseline = _baseline(arguments.baseline)
+    _start_jax()
+    from diffmrs.console import metabolite_table, timing_line
+    from diffmrs.model import NoBaseline, PolynomialBaseline
+    from diffmrs.pipeline import FitOptions, fit_files, write_outputs
+    from diffmrs.report import representative
+    from diffmrs.staging import staged_folder
+
+    options = FitOptions(
+        data=arguments.data,
+        basis=arguments.basis,
+        mask=arguments.mask,
+        ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
+        baseline=NoBaseline() if baseline is None else PolynomialBaseline(baseline),
+        keep_reference=arguments.keep_reference,
+        plot_index=arguments.plot_index,
+        sampling=_sampling(arguments),
+    )
+    with staged_folder(arguments.out) as folder:
+        run = fit_files(options)
+        index = representative(run.quality) if arguments.plot_index is None else arguments.plot_index
+        write_outputs(folder, run, index)
+    for note in run.notes:
+        print(f"diffmrs: note: {note}", file=sys.stderr)
+    print(timing_line(run), file=sys.stderr)
+    print(metabolite_table(run, index))
+    print(f"\nreport: {arguments.out / 'report.html'}")
+
+
+def _baseline(text: str) -> int | None:
+    """Order of the polynomial, None for no baseline."""
+    if text == "none":
+        return None
+    kind, _, order = text.partition(":")
+    if kind != "poly" or not order.isdecimal() or int(order) > _HIGHEST_ORDER:
+        raise InputError(f"--baseline is {text!r}; it must be none or poly:N with N from 0 to {_HIGHEST_ORDER}")
+    return int(order)
+
+
+def _sampling(arguments: argparse.Namespace) -> dict[str, float]:
+    """What the user knows about the sampling, in the units of the library."""
+    sampling = {}
+    for option, value in (("--bandwidth", arguments.bandwidth), ("--frequency", arguments.frequency)):
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"{option} is {value:g}; it must be above 0")
+    if arguments.bandwidth is not None:
+        sampling["dwell_time_s"] = 1.0 / arguments.bandwidth
+    if arguments.frequency is not None:
+        sampling["spectrometer_frequency_mhz"] = arguments.frequency
+    return sampling
+
+
+def _start_jax() -> None:
+    """Import JAX with all cores of this process as devices, and with what was compiled before at hand."""
+    # On loading compiled code XLA compares lists of processor features that contain its own tuning hints, and then
+    # warns at length of crashes that cannot happen: the cache folder is one per processor type.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax
+
+    from diffmrs.compile_cache import use_compile_cache
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        jax.config.update("jax_num_cpu_devices", cores)
+    except RuntimeError:  # JAX runs already, in the process that called `main`; it keeps the devices it has
+        logging.getLogger(__name__).info("JAX was started before; its devices stay as they are")
+    use_compile_cache()
+
+
+def _quieten(*, verbose: bool) -> None:
+    """Let only our own lines reach stderr, unless the user wants to hear more."""
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("jax").setLevel(logging.WARNING)
+        return
+    warnings.simplefilter("ignore")
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"diffmrs: {' '.join(message.split())}", file=sys.stderr)
+    return status

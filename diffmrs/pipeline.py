@@ -1,0 +1,290 @@
+"""From file names to files: what the command `diffmrs fit` does, step by step."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from diffmrs.compile_clock import CompileClock
+from diffmrs.data import Basis, MRSData
+from diffmrs.errors import InputError
+from diffmrs.fit import FitResult, fit
+from diffmrs.fit.prepare import default_ppm_range
+from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
+from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
+from diffmrs.plot import fit_figure
+from diffmrs.quality import Quality, quality_of
+from diffmrs.report import write_report
+from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrations, write_maps, write_quality
+from diffmrs.results.layout import layout_of
+from diffmrs.results.maps import lies_elsewhere
+from diffmrs.results.mask import read_mask
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Everything `diffmrs fit` was told.
+
+    Attributes:
+        data: file with the measured FIDs.
+        basis: basis file or folder.
+        mask: image of the voxels to fit.
+        ppm_range: lower and upper limit of the fit, ppm.
+        baseline: the baseline functions.
+        keep_reference: whether a reference singlet at 0 ppm stays in the basis.
+        plot_index: fitted spectrum to plot; one of median SNR when absent.
+        sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
+    """
+
+    data: Path
+    basis: Path
+    mask: Path | None = None
+    ppm_range: tuple[float, float] | None = None
+    baseline: Baseline = PolynomialBaseline(2)  # noqa: RUF009 - a frozen value
+    keep_reference: bool = False
+    plot_index: int | None = None
+    sampling: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitRun:
+    """A fit with all that its report needs.
+
+    Attributes:
+        result: the fit, one row per fitted spectrum.
+        table: numbers per metabolite.
+        quality: numbers per spectrum.
+        layout: where each spectrum sat in the file.
+        title: heading of the report.
+        settings: what the fit was told, in words.
+        inputs: files that were read.
+        notes: what the user should know.
+        seconds: time of the fit, s.
+        compile_seconds: of it, for compilation, s.
+    """
+
+    result: FitResult
+    table: MetaboliteTable
+    quality: Quality
+    layout: Layout
+    title: str
+    settings: dict[str, str]
+    inputs: tuple[Path, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    compile_seconds: float
+
+
+def fit_files(options: FitOptions) -> FitRun:
+    """Read the files, fit every spectrum, and gather the numbers.
+
+    Raises:
+        InputError: a file cannot be used, or data, basis and options do not go together.
+    """
+    data = read_measured(options.data, options.sampling)
+    basis, notes = _read_basis(options.basis, keep_reference=options.keep_reference)
+    layout = layout_of(data)
+    if options.mask is not None:
+        mask, affine = read_mask(options.mask)
+        layout = _located(options.mask, layout_of, data, mask)
+        if lies_elsewhere(affine, data.header):
+            notes += (
+                f"The geometry in {options.mask.name} differs from that of the data; voxels were matched by index.",
+            )
+    notes += _notes_on(data)
+    _check_range(options, data, basis)
+    inputs = tuple(file for file in (options.data, options.basis, options.mask) if file is not None)
+    # Preprocessing and water referencing belong here: between reading and fitting.
+    chosen = _chosen(data, layout)
+    _check_plot_index(options.plot_index, chosen)
+    settings = _settings(options, chosen, basis)
+    where = f"{options.data} with {options.basis}"
+    return fit_data(
+        chosen,
+        basis,
+        layout=layout,
+        ppm_range=options.ppm_range,
+        baseline=options.baseline,
+        title=options.data.name,
+        settings=settings,
+        inputs=inputs,
+        notes=notes,
+        where=where,
+    )
+
+
+def fit_data(
+    data: MRSData,
+    basis: Basis,
+    *,
+    layout: Layout,
+    title: str,
+    where: str,
+    ppm_range: tuple[float, float] | None = None,
+    baseline: Baseline = PolynomialBaseline(2),  # noqa: B008 - a frozen value
+    mm_per_amplitude: np.ndarray | None = None,
+    settings: dict[str, str] | None = None,
+    inputs: tuple[Path, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> FitRun:
+    """Fit data that are in memory, and gather the numbers.
+
+    Args:
+        data: one FID per fitted spectrum.
+        basis: the basis set.
+        layout: where each spectrum sat in the file.
+        title: heading of the report.
+        where: names of the files, for error messages.
+        ppm_range: lower and upper limit of the fit, ppm.
+        baseline: the baseline functions.
+        mm_per_amplitude: concentration per unit of amplitude, mM. [spectra]
+        settings: what the fit was told, in words.
+        inputs: files that were read.
+        notes: what the user should know.
+
+    Raises:
+        InputError: data and basis do not go together.
+    """
+    with CompileClock() as clock:
+        result = _located(where, fit, data, basis, ppm_range=ppm_range, baseline=baseline)
+        jax.block_until_ready(result.estimate)
+    log.info("fitted %d spectra in %.2f s", data.n_spectra, clock.seconds)
+    return FitRun(
+        result=result,
+        table=table_of(result, mm_per_amplitude),
+        quality=quality_of(result),
+        layout=layout,
+        title=title,
+        settings=settings or {},
+        inputs=inputs,
+        notes=notes,
+        seconds=clock.seconds,
+        compile_seconds=clock.compile_seconds,
+    )
+
+
+def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
+    """Read data as the command line does: errors about the sampling name the options that give it.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    try:
+        return read_data(path, **sampling)
+    except InputError as error:
+        about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
+        lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))
+        hint = " (on the command line: --bandwidth HZ and --frequency MHZ)"
+        raise InputError(f"{error}{hint if about_sampling and (sampling or lacks_it) else ''}") from None
+
+
+def write_outputs(folder: Path, run: FitRun, index: int) -> None:
+    """Write `concentrations.csv`, `quality.csv`, `fit.png`, `report.html`, and `maps/` for MRSI.
+
+    Args:
+        folder: where to write; must exist.
+        run: from `fit_files` or `fit_data`.
+        index: the spectrum to plot.
+
+    Raises:
+        InputError: a file cannot be written, or that spectrum was not fitted.
+    """
+    write_concentrations(folder / "concentrations.csv", run.table, run.layout)
+    write_quality(folder / "quality.csv", run.quality, run.layout)
+    fit_figure(run.result, index=index).savefig(folder / "fit.png")
+    write_report(
+        folder / "report.html",
+        run.result,
+        table=run.table,
+        quality=run.quality,
+        layout=run.layout,
+        index=index,
+        title=run.title,
+        settings=run.settings,
+        inputs=run.inputs,
+        notes=run.notes,
+    )
+    if run.layout.is_mrsi:
+        (folder / "maps").mkdir()
+        write_maps(folder / "maps", run.table, run.quality, run.layout, run.result.data.header)
+
+
+def _read_basis(path: Path, *, keep_reference: bool) -> tuple[Basis, tuple[str, ...]]:
+    basis = read_basis(path)
+    if keep_reference or not has_reference_singlet(basis):
+        return basis, ()
+    return remove_reference_singlet(basis), ("The reference singlet at 0 ppm was taken out of the basis set.",)
+
+
+def _notes_on(data: MRSData) -> tuple[str, ...]:
+    if "DIM_COIL" not in data.dim_tags:
+        return ()
+    coils = data.fid.shape[data.fid.ndim - 1 - len(data.dim_tags) + data.dim_tags.index("DIM_COIL")]
+    if coils == 1:
+        return ()
+    return (f"The data hold {coils} receive coils that were not combined; each was fitted by itself.",)
+
+
+def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:
+    low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
+    _located("--ppm" if options.ppm_range else options.data, data.acquisition.window, data.n_points, (low, high))
+    ours, theirs = basis.acquisition, data.acquisition
+    alike = (
+        ours.nucleus == theirs.nucleus
+        and abs(ours.spectrometer_frequency_mhz / theirs.spectrometer_frequency_mhz - 1) < 0.1
+    )
+    if alike and (low < basis.ppm.min() or high > basis.ppm.max()):
+        raise InputError(
+            f"{options.basis}: the basis reaches only from {basis.ppm.min():.2f} to {basis.ppm.max():.2f} ppm "
+            f"(bandwidth {ours.bandwidth_hz:g} Hz), but the fit from {low:g} to {high:g} ppm"
+        )
+
+
+def _check_plot_index(index: int | None, data: MRSData) -> None:
+    if index is None:
+        return
+    if not 0 <= index < data.n_spectra:
+        raise InputError(f"--plot-index is {index}; {data.n_spectra} spectra are to be fitted, counted from 0")
+    fid = np.asarray(data.spectra[index])
+    if not (np.isfinite(fid).all() and fid.any()):
+        raise InputError(f"--plot-index is {index}; spectrum {index} holds NaN, infinity or only zeros")
+
+
+def _chosen(data: MRSData, layout: Layout) -> MRSData:
+    """One row per spectrum to fit."""
+    fid = np.asarray(data.spectra)[layout.rows]
+    return MRSData(fid, data.acquisition, header=data.header)
+
+
+def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str]:
+    low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
+    match options.baseline:
+        case NoBaseline():
+            baseline = "none"
+        case PolynomialBaseline(order):
+            baseline = f"complex polynomial of order {order}"
+    return {
+        "fit range": f"{low:g} to {high:g} ppm",
+        "baseline": baseline,
+        "basis set": basis.source or options.basis.name,
+        "basis members": ", ".join(basis.names),
+        "spectra": str(data.n_spectra),
+        "points": str(data.n_points),
+        "bandwidth": f"{data.acquisition.bandwidth_hz:.6g} Hz",
+        "spectrometer frequency": f"{data.acquisition.spectrometer_frequency_mhz:.6g} MHz",
+        "nucleus": data.acquisition.nucleus,
+        "uncertainty": "Cramér-Rao lower bound of the full model, noise measured in the data",
+    }
+
+
+def _located(where: object, call: Any, *args: Any, **kwargs: Any) -> Any:
+    """The result of a call whose errors are told with the file or option they are about."""
+    try:
+        return call(*args, **kwargs)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

@@ -1,0 +1,174 @@
+"""`report.html`: one page that holds everything a reader needs to judge a fit, and loads nothing from elsewhere."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from diffmrs.errors import InputError
+from diffmrs.fit import FitResult
+from diffmrs.io.atomic import atomic_write
+from diffmrs.plot import fit_figure, plot_correlation
+from diffmrs.provenance import now, sha256_of, versions
+from diffmrs.quality import DEFINITIONS, Quality, misfit_note, quality_of
+from diffmrs.results import Layout, MetaboliteTable, table_of
+from diffmrs.results.layout import layout_of
+
+WEAK_PERCENT, POOR_PERCENT = 20.0, 50.0  # Cramér-Rao bounds above which a row is greyed, or called not reliable
+_MOST_ROWS = 500  # of the quality table; the file quality.csv has them all
+_NUMBERS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
+
+
+def write_report(
+    path: Path,
+    result: FitResult,
+    *,
+    table: MetaboliteTable | None = None,
+    quality: Quality | None = None,
+    layout: Layout | None = None,
+    index: int | None = None,
+    title: str = "MRS fit",
+    settings: Mapping[str, str] | None = None,
+    inputs: Sequence[Path] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the report of a fit of one or many spectra.
+
+    Args:
+        path: the HTML file.
+        result: from `diffmrs.fit.fit`.
+        table: numbers per metabolite; made here when absent.
+        quality: numbers per spectrum; made here when absent.
+        layout: where each spectrum sat in the file; from the data when absent.
+        index: which spectrum to show; the one of median SNR among those that converged when absent.
+        title: heading, such as the name of the data file.
+        settings: what the fit was told, in words.
+        inputs: files that were read; their SHA-256 is given.
+        notes: what a reader must know, one paragraph each.
+
+    Raises:
+        InputError: nothing could be fitted, no such spectrum, or the file cannot be written.
+    """
+    table = table_of(result) if table is None else table
+    quality = quality_of(result) if quality is None else quality
+    layout = layout_of(result.data) if layout is None else layout
+    shown = representative(quality) if index is None else index
+    correlation = plot_correlation(result, index=shown).get_figure()
+    assert isinstance(correlation, Figure)
+    unfit = int((~quality.converged).sum())
+    warnings = [f"{unfit} of {len(quality.status)} spectra did not converge: {quality.status[_first_bad(quality)]}"]
+    page = _template().render(
+        title=title,
+        date=now(),
+        notes=[note for note in (*(warnings if unfit else []), misfit_note(quality, shown), *notes) if note],
+        n_spectra=len(quality.status),
+        place=_place(layout, shown),
+        fit_figure=_embedded(fit_figure(result, index=shown)),
+        correlation_figure=_embedded(correlation),
+        metabolites=_metabolite_rows(table, shown),
+        with_mm=bool(np.isfinite(table.concentration_mm).any()),
+        quality=_quality_definitions(quality, shown),
+        quality_head=[*layout.place_columns, *DEFINITIONS],
+        quality_rows=_quality_rows(quality, layout),
+        n_hidden=max(len(quality.status) - _MOST_ROWS, 0),
+        settings=dict(settings or {}),
+        inputs=[(str(file), sha256_of(file)) for file in inputs],
+        versions=versions(),
+    )
+    with atomic_write(path, text=True) as stream:
+        stream.write(page)
+
+
+def representative(quality: Quality) -> int:
+    """The spectrum to show of many: that of median SNR among those that converged, else the first that was fitted.
+
+    Raises:
+        InputError: no spectrum was fitted.
+    """
+    for pool in (quality.converged & np.isfinite(quality.snr), np.isfinite(quality.linewidth_hz)):
+        candidates = np.flatnonzero(pool)
+        if candidates.size:
+            order = candidates[np.argsort(quality.snr[candidates], kind="stable")]
+            return int(order[(len(order) - 1) // 2]) if quality.converged[order].all() else int(candidates[0])
+    raise InputError(f"none of {len(quality.status)} spectra could be fitted ({quality.status[0]})")
+
+
+def _template() -> Any:
+    environment = Environment(loader=PackageLoader("diffmrs"), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("report.html.j2")
+
+
+def _embedded(figure: Figure) -> str:
+    """A figure as a data address."""
+    packed = io.BytesIO()
+    figure.savefig(packed, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(packed.getvalue()).decode()}"
+
+
+def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]:
+    rows = []
+    for position, k in enumerate(table.sums_first):
+        crlb = float(table.crlb_percent[index, k])
+        poor, weak = not crlb <= POOR_PERCENT, not crlb <= WEAK_PERCENT
+        styles = [
+            "sum" if k >= table.n_members else "",
+            "poor" if poor else "weak" if weak else "",
+            "gap" if 0 < position == len(table.names) - table.n_members else "",
+        ]
+        rows.append(
+            {
+                "name": table.names[k],
+                "amplitude": _number(table.amplitude[index, k], 4),
+                "sd": _number(table.sd[index, k], 2),
+                "crlb": table.crlb_text(index, k),
+                "ratio": _fixed(table.ratio_tcr[index, k]),
+                "mm": _fixed(table.concentration_mm[index, k]),
+                "remark": "not reliable" if poor else "",
+                "style": " ".join(filter(None, styles)),
+            }
+        )
+    return rows
+
+
+def _quality_definitions(quality: Quality, index: int) -> list[dict[str, str]]:
+    return [
+        {"name": name, "value": _quality_cell(quality, name, index), "definition": text}
+        for name, text in DEFINITIONS.items()
+    ]
+
+
+def _quality_rows(quality: Quality, layout: Layout) -> list[list[str]]:
+    return [
+        [*place, *(_quality_cell(quality, name, row) for name in DEFINITIONS)]
+        for row, place in enumerate(layout.places()[:_MOST_ROWS])
+    ]
+
+
+def _quality_cell(quality: Quality, name: str, index: int) -> str:
+    if name == "status":
+        return quality.status[index]
+    if name == "converged":
+        return "yes" if quality.converged[index] else "no"
+    return _number(getattr(quality, name)[index], 4)
+
+
+def _place(layout: Layout, row: int) -> str:
+    where = f"spectrum {layout.spectrum()[row]}"
+    return f"{where}, voxel ({', '.join(map(str, layout.voxel()[row]))})" if layout.is_mrsi else where
+
+
+def _first_bad(quality: Quality) -> int:
+    return int(np.argmin(quality.converged))
+
+
+def _number(value: Any, digits: int) -> str:
+    return f"{value:.{digits}g}" if np.isfinite(value) else ""
+
+
+def _fixed(value: Any) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else ""

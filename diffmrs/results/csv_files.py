@@ -1,0 +1,55 @@
+"""`concentrations.csv` and `quality.csv`: plain tables with a fixed set of columns. No cell ever holds NaN."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from diffmrs.io.atomic import atomic_write
+from diffmrs.quality import Quality
+from diffmrs.results.layout import Layout
+from diffmrs.results.table import MetaboliteTable
+
+METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm")
+QUALITY_COLUMNS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
+
+
+def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> None:
+    """Write one row per spectrum and metabolite, the basis members first, then the sums.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS)
+    values = np.stack([getattr(table, column) for column in METABOLITE_COLUMNS], axis=-1)
+
+    def rows() -> Iterator[list[str]]:
+        for place, of_spectrum in zip(layout.places(), values, strict=True):
+            for name, cells in zip(table.names, of_spectrum, strict=True):
+                yield [*place, name, *map(_cell, cells)]
+
+    _write(path, columns, rows())
+
+
+def write_quality(path: Path, quality: Quality, layout: Layout) -> None:
+    """Write one row per spectrum.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    columns = (*layout.place_columns, *QUALITY_COLUMNS, "converged", "status")
+    values = np.stack([getattr(quality, column) for column in QUALITY_COLUMNS], axis=-1)
+    ends = zip(layout.places(), values, quality.converged, quality.status, strict=True)
+    _write(path, columns, ([*place, *map(_cell, cells), str(bool(ok)), text] for place, cells, ok, text in ends))
+
+
+def _cell(value: float) -> str:
+    return f"{value:.6g}" if np.isfinite(value) else ""
+
+
+def _write(path: Path, columns: tuple[str, ...], rows: Iterable[list[str]]) -> None:
+    with atomic_write(path, text=True) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

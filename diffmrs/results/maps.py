@@ -1,0 +1,87 @@
+"""One NIfTI image per quantity and metabolite, on the geometry of the input."""
+
+import io
+import re
+import struct
+from gzip import GzipFile
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from diffmrs.data import Header
+from diffmrs.io.atomic import atomic_write
+from diffmrs.quality import Quality
+from diffmrs.results.layout import Layout
+from diffmrs.results.table import MetaboliteTable
+
+METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm")
+QUALITY_MAPS = ("snr", "linewidth_hz")
+
+
+def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: Layout, header: Header) -> list[Path]:
+    """Write `QUANTITY_METABOLITE.nii.gz` for each metabolite and sum, `snr`, `linewidth_hz` and `converged`.
+
+    Voxels that were not fitted hold 0; `converged.nii.gz` is 1 where a fit converged. A quantity that exists nowhere
+    (concentrations without a water reference) gets no map.
+
+    Args:
+        folder: where to write; must exist.
+        table: numbers per metabolite.
+        quality: numbers per spectrum.
+        layout: where each spectrum belongs.
+        header: of the data, for the geometry.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    maps: dict[str, np.ndarray] = {}
+    for quantity in METABOLITE_MAPS:
+        values = getattr(table, quantity)
+        if np.isfinite(values).any():
+            maps |= {f"{quantity}_{_file_name(name)}": values[:, k] for k, name in enumerate(table.names)}
+    maps |= {quantity: getattr(quality, quantity) for quantity in QUALITY_MAPS}
+    maps["converged"] = quality.converged.astype(float)
+    written = []
+    for name, values in maps.items():
+        path = folder / f"{name}.nii.gz"
+        _write_image(path, layout.volume(np.where(np.isfinite(values), values, 0.0)), header)
+        written.append(path)
+    return written
+
+
+def lies_elsewhere(affine: np.ndarray, header: Header) -> bool:
+    """Whether an image with this affine covers another place than the data, by more than a hundredth of a voxel."""
+    source = _source_header(header)
+    if source is None:
+        return False
+    ours = source.get_best_affine()
+    return bool(np.abs(affine - ours).max() > 0.01 * np.abs(ours[:3, :3]).max())
+
+
+def _file_name(metabolite: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", metabolite)
+
+
+def _write_image(path: Path, volume: np.ndarray, header: Header) -> None:
+    image: Any = nib.Nifti1Image(volume, None)
+    source = _source_header(header)
+    if source is not None:
+        image.set_sform(source.get_sform(), int(source["sform_code"]))
+        image.set_qform(source.get_qform(), int(source["qform_code"]))
+        image.header.set_zooms((*source.get_zooms()[:3], *image.header.get_zooms()[3:]))
+        image.header.set_xyzt_units(xyz="mm")
+    packed = io.BytesIO(image.to_bytes())
+    with atomic_write(path) as stream, GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
+        zipped.write(packed.getvalue())
+
+
+def _source_header(header: Header) -> Any:
+    if header.nifti is None:
+        return None
+    sizes = struct.unpack("<i", header.nifti[:4]) + struct.unpack(">i", header.nifti[:4])
+    return (nib.Nifti1Header if 348 in sizes else nib.Nifti2Header)(header.nifti)

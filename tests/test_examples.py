@@ -1,0 +1,24 @@
+"""Every example runs without data and leaves the figure it promises."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_draws_its_figure(example, tmp_path, monkeypatch, capsys):
+    figure = tmp_path / f"{example.stem}.png"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(example), str(figure)])
+    runpy.run_path(str(example), run_name="__main__")
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert len(example.read_text(encoding="utf-8").splitlines()) < 60
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_there_are_examples():
+    assert EXAMPLES

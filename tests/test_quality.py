@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import fits
+import numpy as np
+import pytest
+import synthetic
+
+from diffmrs.data import Basis
+from diffmrs.quality import DEFINITIONS, Quality, basis_linewidth_hz, misfit_note, quality_of
+
+
+def decaying_line(lorentz_hz: float, *, n_points: int = 2048, ppm: float = 3.0, phase: float = 0.0) -> np.ndarray:
+    time = synthetic.ACQUISITION.time_s(n_points)
+    return np.exp(2j * np.pi * synthetic.ACQUISITION.ppm_to_hz(ppm) * time - np.pi * lorentz_hz * time + 1j * phase)
+
+
+@pytest.mark.parametrize("lorentz_hz", [0.5, 1.0, 5.0, 20.0])
+@pytest.mark.parametrize("phase", [0.0, 2.0])
+def test_width_of_the_basis_is_that_of_its_narrowest_line_in_any_phase(lorentz_hz, phase):
+    fid = np.stack([decaying_line(lorentz_hz, phase=phase), decaying_line(3 * lorentz_hz, ppm=2.0)])
+    basis = Basis(fid, synthetic.ACQUISITION, ("narrow", "broad"))
+    assert basis_linewidth_hz(basis) == pytest.approx(lorentz_hz, rel=0.03)
+
+
+def test_lines_without_decay_have_no_width():
+    basis = Basis(decaying_line(0.0)[None], synthetic.ACQUISITION, ("NAA",))
+    assert basis_linewidth_hz(basis) < 0.2
+
+
+def test_macromolecules_do_not_decide_the_width():
+    basis = Basis(np.stack([decaying_line(1.0), decaying_line(4.0, ppm=2.0)]), synthetic.ACQUISITION, ("MM09", "NAA"))
+    assert basis_linewidth_hz(basis) == pytest.approx(4.0, rel=0.03)
+    assert basis_linewidth_hz(basis, groups=(0, 1)) == pytest.approx(1.0, rel=0.05)
+
+
+def test_numbers_are_those_the_spectrum_was_made_with():
+    quality = quality_of(fits.one())
+    # 1 Hz of the basis and 3 Hz Lorentzian with 4 Hz Gaussian: Olivero & Longbothum's Voigt width.
+    expected_hz = 0.5346 * 4 + np.sqrt(0.2166 * 16 + 16)
+    assert quality.linewidth_hz[0] == pytest.approx(expected_hz, rel=0.05)
+    assert quality.linewidth_ppm[0] == pytest.approx(quality.linewidth_hz[0] / 123.2)
+    assert quality.shift_ppm[0] == pytest.approx(-2.5 / 123.2, abs=0.002)  # +2.5 Hz is towards lower ppm
+    assert quality.phase_deg[0] == pytest.approx(np.degrees(0.4), abs=4)
+    assert quality.noise_sd[0] == pytest.approx(fits.NOISE_SD * np.sqrt(synthetic.N_POINTS), rel=0.15)
+    assert quality.chi2_reduced[0] == pytest.approx(1.0, abs=0.4)
+    assert quality.converged[0]
+    assert quality.status == ("converged",)
+
+
+def test_snr_is_peak_height_over_noise():
+    clean = synthetic.fid(phase_rad=0.0)
+    clean[0] /= 2
+    ppm = synthetic.ACQUISITION.ppm(synthetic.N_POINTS)
+    spectrum = np.fft.fftshift(np.fft.fft(clean)).real
+    height = spectrum[(ppm > 0.5) & (ppm < 4.2)].max()
+    quality = quality_of(fits.one())
+    assert quality.snr[0] * quality.noise_sd[0] == pytest.approx(height, rel=0.05)
+
+
+def test_a_spectrum_that_cannot_be_fitted_has_no_numbers_and_says_why():
+    quality = quality_of(fits.batch())
+    bad = fits.BAD_ROW
+    assert not quality.converged[bad]
+    assert "NaN" in quality.status[bad]
+    for name in ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd"):
+        values = getattr(quality, name)
+        assert np.isnan(values[bad]), name
+        assert np.isfinite(np.delete(values, bad)).all(), name
+
+
+def test_every_number_is_defined_in_words():
+    assert set(DEFINITIONS) == set(Quality.__dataclass_fields__)
+
+
+def test_a_reader_is_warned_when_the_model_leaves_signal_unexplained():
+    quality = quality_of(fits.one())
+    assert misfit_note(quality, 0) == ""
+    assert "3.0 times the noise" in misfit_note(replace(quality, chi2_reduced=np.array([9.0])), 0)
+    assert misfit_note(replace(quality, chi2_reduced=np.array([np.nan])), 0) == ""
