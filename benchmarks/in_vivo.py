@@ -1,0 +1,115 @@
+"""Fit the measured spectra of the reference data with `diffmrs fit` and put ratios to tCr beside LCModel's.
+
+    python benchmarks/in_vivo.py [--data DIR] [--out DIR]
+
+Writes `in_vivo.md` and `in_vivo.json`, and one figure per spectrum.
+"""
+
+import argparse
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+import numpy as np  # noqa: E402
+from fitting_challenge import rounded  # noqa: E402
+
+from diffmrs.combine import combinations_of  # noqa: E402
+from diffmrs.pipeline import FitOptions, fit_files  # noqa: E402
+from diffmrs.plot import fit_figure  # noqa: E402
+
+RATIOS = ("tNAA", "tCho", "Ins", "Glx", "Glu")
+LCMODEL = {"tNAA": "NAA+NAAG", "tCho": "GPC+PCh", "Ins": "Ins", "Glx": "Glu+Gln", "Glu": "Glu", "tCr": "Cr+PCr"}
+PRESS30 = "12_basis_sets/press_30ms_3T.basis.gz"
+OSPREY35 = "12_basis_sets/3T_PRESS_Philips_35ms_noMM.BASIS"
+
+
+def cases(data: Path) -> dict[str, tuple[FitOptions, Path]]:
+    """What is fitted, with which options, and LCModel's table for it."""
+    first, second = data / "01_press35_philips_3t/sub-01", data / "02_press30_mm_nulled_philips_3t/sub-01"
+    third = data / "06_siemens_svs_3t"
+    press35 = FitOptions(
+        first / "sub-01_press35_act.nii.gz",
+        data / OSPREY35,
+        water=first / "sub-01_press35_ref.nii.gz",
+        ecc=True,
+        remove_water=True,
+        basis_ppm_reference=4.68,
+    )
+    return {
+        "01 PRESS 35, 1.8-4.2 ppm": (
+            replace(press35, ppm_range=(1.8, 4.2)),
+            first / "reference_results/lcmodel_ecc.table",
+        ),
+        "01 PRESS 35, 0.5-4.2 ppm, poly:8": (
+            replace(press35, baseline=replace(press35.baseline, order=8)),
+            first / "reference_results/lcmodel_ecc.table",
+        ),
+        "02 PRESS 30": (
+            FitOptions(
+                second / "sub-01_press30_act.nii.gz",
+                data / PRESS30,
+                water=second / "sub-01_press30_ref.nii.gz",
+                ecc=True,
+                remove_water=True,
+            ),
+            second / "reference_results/lcmodel_press30_ecc.table",
+        ),
+        "06 PRESS 30": (
+            FitOptions(third / "svs_se_30_invivo.nii.gz", data / PRESS30, remove_water=True),
+            third / "reference_results/svs_se_30_invivo_lcmodel.table",
+        ),
+    }
+
+
+def main() -> None:
+    default = os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where results go")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    rows, collected = [], {}
+    for title, (case, table) in cases(options.data).items():
+        run = fit_files(case)
+        ours, theirs = ratios(run.result), lcmodel_ratios(table)
+        collected[title] = {"diffmrs": ours, "lcmodel": theirs, "chi2_reduced": float(run.quality.chi2_reduced[0])}
+        cells = [f"{ours[name]:.3f} / {theirs[name]:.3f} ({100 * (ours[name] / theirs[name] - 1):+.0f} %)" for name in RATIOS]
+        rows.append(f"| {title} | " + " | ".join(cells) + f" | {run.quality.chi2_reduced[0]:.1f} |")
+        name = re.sub(r"[^0-9a-z]+", "_", title.lower())
+        fit_figure(run.result, index=0).savefig(options.out / f"in_vivo_{name}.png", dpi=70)
+    head = "| spectrum | " + " | ".join(RATIOS) + " | reduced χ² |\n|" + "---|" * (len(RATIOS) + 2)
+    text = f"Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`\n\n{head}\n" + "\n".join(rows) + "\n"
+    (options.out / "in_vivo.md").write_text(text)
+    (options.out / "in_vivo.json").write_text(json.dumps(rounded(collected), indent=1) + "\n")
+    print(text)
+
+
+def ratios(result) -> dict[str, float]:
+    amplitude = result.flat().parameters.amplitude[0]
+    values = dict(zip(result.names, amplitude, strict=True))
+    sums, weights = combinations_of(result.names)
+    values |= dict(zip(sums, weights @ amplitude, strict=True))
+    return {name: float(values[name] / values["tCr"]) for name in RATIOS}
+
+
+def lcmodel_ratios(table: Path) -> dict[str, float]:
+    """Ratios to Cr+PCr from the concentration table LCModel prints."""
+    found = {}
+    for line in table.read_text(errors="replace").splitlines():
+        match = re.match(r"\s*([\d.Ee+-]+)\s+\d+%\s+([\d.Ee+-]+)\s+(\S+)", line)
+        if match:
+            found[match[3]] = float(match[1])
+    return {name: found[LCMODEL[name]] / found["Cr+PCr"] for name in RATIOS}
+
+
+if __name__ == "__main__":
+    main()
