@@ -16,7 +16,6 @@ import jax
 
 jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
-import numpy as np  # noqa: E402
 from fitting_challenge import rounded  # noqa: E402
 
 from diffmrs.combine import combinations_of  # noqa: E402
@@ -82,12 +81,18 @@ def main() -> None:
         run = fit_files(case)
         ours, theirs = ratios(run.result), lcmodel_ratios(table)
         collected[title] = {"diffmrs": ours, "lcmodel": theirs, "chi2_reduced": float(run.quality.chi2_reduced[0])}
-        cells = [f"{ours[name]:.3f} / {theirs[name]:.3f} ({100 * (ours[name] / theirs[name] - 1):+.0f} %)" for name in RATIOS]
+        cells = [
+            f"{ours[name]:.3f} / {theirs[name]:.3f} ({100 * (ours[name] / theirs[name] - 1):+.0f} %)" for name in RATIOS
+        ]
         rows.append(f"| {title} | " + " | ".join(cells) + f" | {run.quality.chi2_reduced[0]:.1f} |")
         name = re.sub(r"[^0-9a-z]+", "_", title.lower())
         fit_figure(run.result, index=0).savefig(options.out / f"in_vivo_{name}.png", dpi=70)
     head = "| spectrum | " + " | ".join(RATIOS) + " | reduced χ² |\n|" + "---|" * (len(RATIOS) + 2)
-    text = f"Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`\n\n{head}\n" + "\n".join(rows) + "\n"
+    text = (
+        f"Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`\n\n{head}\n"
+        + "\n".join(rows)
+        + "\n"
+    )
     (options.out / "in_vivo.md").write_text(text)
     (options.out / "in_vivo.json").write_text(json.dumps(rounded(collected), indent=1) + "\n")
     print(text)

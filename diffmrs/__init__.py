@@ -1,19 +1,18 @@
 """Differentiable magnetic resonance spectroscopy: one signal model for simulation, fitting and uncertainty."""
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffmrs.axes import Acquisition, fid_of, spectrum_of
     from diffmrs.data import Basis, MRSData
     from diffmrs.errors import InputError
-    from diffmrs.fit import Bounds, Estimate, FitResult, LevenbergMarquardt, Status, fit, fit_fid, fit_table
+    from diffmrs.fitting import Bounds, Estimate, FitResult, LevenbergMarquardt, Status, fit, fit_fid, fit_table
     from diffmrs.io import read_basis, read_data, write_nifti_mrs
     from diffmrs.model import NoBaseline, Parameters, PolynomialBaseline, SignalModel, predict
+    from diffmrs.plot import fit_figure, plot_fit
     from diffmrs.provenance import __version__
-    from diffmrs.resample import resample
+    from diffmrs.resampling import resample
 
 __all__ = [
     "Acquisition",
@@ -33,7 +32,9 @@ __all__ = [
     "fid_of",
     "fit",
     "fit_fid",
+    "fit_figure",
     "fit_table",
+    "plot_fit",
     "predict",
     "read_basis",
     "read_data",
@@ -42,37 +43,26 @@ __all__ = [
     "write_nifti_mrs",
 ]
 
+# Looked up when first used, so that `diffmrs --help` does not wait for JAX.
 _NAMES_OF = {
     "axes": ("Acquisition", "fid_of", "spectrum_of"),
     "data": ("Basis", "MRSData"),
     "errors": ("InputError",),
-    "fit": ("Bounds", "Estimate", "FitResult", "LevenbergMarquardt", "Status", "fit", "fit_fid", "fit_table"),
+    "fitting": ("Bounds", "Estimate", "FitResult", "LevenbergMarquardt", "Status", "fit", "fit_fid", "fit_table"),
     "io": ("read_basis", "read_data", "write_nifti_mrs"),
     "model": ("NoBaseline", "Parameters", "PolynomialBaseline", "SignalModel", "predict"),
+    "plot": ("fit_figure", "plot_fit"),
     "provenance": ("__version__",),
-    "resample": ("resample",),
+    "resampling": ("resample",),
 }
 _HOME_OF = {name: f"diffmrs.{module}" for module, names in _NAMES_OF.items() for name in names}
 
 
-class _LazyPackage(ModuleType):
-    """Looks a public name up when it is first used, so that `diffmrs --help` does not wait for JAX.
-
-    `fit` and `resample` are modules as well as functions in them. Here they mean the functions: an import of the
-    module must not put it in their place.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _HOME_OF:
-            raise AttributeError(f"module 'diffmrs' has no attribute {name!r}")
-        return self.__dict__.setdefault(name, getattr(import_module(_HOME_OF[name]), name))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOME_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*self.__dict__, *_HOME_OF})
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'diffmrs' has no attribute {name!r}")
+    return globals().setdefault(name, getattr(import_module(_HOME_OF[name]), name))
 
 
-sys.modules[__name__].__class__ = _LazyPackage
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

@@ -81,6 +81,29 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--out", type=Path, default=Path("diffmrs_fit"), metavar="DIR", help="folder (default %(default)s)"
     )
+    fit.add_argument(
+        "--water", type=Path, metavar="WREF", help="unsuppressed water scan: gives concentrations in mM, serves --ecc"
+    )
+    fit.add_argument(
+        "--water-mm", type=float, default=35880.0, metavar="MM", help="water in the voxel, mM (default %(default)s)"
+    )
+    fit.add_argument(
+        "--water-attenuation", type=float, default=0.7, metavar="A", help="water left after relaxation (default 0.7)"
+    )
+    fit.add_argument(
+        "--metabolite-attenuation", type=float, default=1.0, metavar="A", help="the same of metabolites (default 1)"
+    )
+    fit.add_argument("--ecc", action="store_true", help="correct eddy currents with the water scan (Klose 1990)")
+    fit.add_argument("--remove-water", action="store_true", help="remove the residual water line first (HSVD)")
+    fit.add_argument(
+        "--mm",
+        default="auto",
+        metavar="auto|none|SET",
+        help="macromolecule lines: auto adds a measured set when a 1H basis has none (default %(default)s)",
+    )
+    fit.add_argument(
+        "--basis-ppm", type=float, metavar="PPM", help="chemical shift a .BASIS file is centred on, ppm (default 4.65)"
+    )
     fit.add_argument("--mask", type=Path, metavar="MASK", help="NIfTI image; voxels above 0 are fitted")
     fit.add_argument(
         "--ppm", type=float, nargs=2, metavar=("LO", "HI"), help="limits of the fit, ppm (default for 1H: 0.5 4.2)"
@@ -138,6 +161,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     baseline = _baseline(arguments.baseline)
     _start_jax()
     from diffmrs.console import metabolite_table, timing_line
+    from diffmrs.fitting.water_reference import WaterReference
     from diffmrs.model import NoBaseline, PolynomialBaseline
     from diffmrs.pipeline import FitOptions, fit_files, write_outputs
     from diffmrs.report import representative
@@ -149,6 +173,14 @@ def _fit(arguments: argparse.Namespace) -> None:
         mask=arguments.mask,
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
         baseline=NoBaseline() if baseline is None else PolynomialBaseline(baseline),
+        water=arguments.water,
+        water_reference=WaterReference(
+            arguments.water_mm, arguments.water_attenuation, arguments.metabolite_attenuation
+        ),
+        ecc=arguments.ecc,
+        remove_water=arguments.remove_water,
+        macromolecules=arguments.mm,
+        basis_ppm_reference=arguments.basis_ppm,
         keep_reference=arguments.keep_reference,
         plot_index=arguments.plot_index,
         sampling=_sampling(arguments),

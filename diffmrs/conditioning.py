@@ -8,7 +8,7 @@ from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.preprocess import correct_eddy_currents, remove_water
-from diffmrs.resample import resample
+from diffmrs.resampling import resample
 from diffmrs.spins.macromolecules import macromolecule_basis, macromolecule_sets
 
 _HIGH_FIELD_MHZ = 190.0

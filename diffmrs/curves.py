@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.errors import InputError
-from diffmrs.fit import FitResult, Status
-from diffmrs.fit.engine import over_voxels
+from diffmrs.fitting import FitResult, Status
+from diffmrs.fitting.engine import over_voxels
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, first_order_phase, predict_baseline, predict_fid, predict_members
 
@@ -48,7 +48,7 @@ def curves_of(result: FitResult, index: int = 0) -> Curves:
     """The curves of one spectrum.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         index: which spectrum, counted over all leading axes.
 
     Raises:

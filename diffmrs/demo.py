@@ -10,7 +10,7 @@ import numpy as np
 
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, Header, MRSData
-from diffmrs.fit.prepare import DEFAULT_PPM_RANGE, default_groups
+from diffmrs.fitting.prepare import DEFAULT_PPM_RANGE, default_groups
 from diffmrs.io import write_nifti_mrs
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.lineshape import voigt_decay

@@ -9,10 +9,13 @@ import jax
 import numpy as np
 
 from diffmrs.compile_clock import CompileClock
+from diffmrs.conditioning import with_macromolecules, without_eddy_currents, without_water
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fit import FitResult, fit
-from diffmrs.fit.prepare import default_ppm_range
+from diffmrs.fitting import FitResult, fit
+from diffmrs.fitting.prepare import default_ppm_range
+from diffmrs.fitting.water_reference import WaterReference
+from diffmrs.fitting.water_reference import mm_per_amplitude as mm_per_amplitude_of
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
 from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.plot import fit_figure
@@ -34,6 +37,12 @@ class FitOptions:
         data: file with the measured FIDs.
         basis: basis file or folder.
         mask: image of the voxels to fit.
+        water: file with the unsuppressed water scan, for concentrations in mM and for `ecc`.
+        water_reference: water content and relaxation that concentrations rest on.
+        ecc: whether eddy currents are corrected with the water scan.
+        remove_water: whether the residual water line is removed first.
+        macromolecules: `"auto"`, `"none"` or the name of a set (see `diffmrs.conditioning.with_macromolecules`).
+        basis_ppm_reference: chemical shift the basis is centred on, when its file cannot say, ppm.
         ppm_range: lower and upper limit of the fit, ppm.
         baseline: the baseline functions.
         keep_reference: whether a reference singlet at 0 ppm stays in the basis.
@@ -45,7 +54,13 @@ class FitOptions:
     basis: Path
     mask: Path | None = None
     ppm_range: tuple[float, float] | None = None
-    baseline: Baseline = PolynomialBaseline(2)  # noqa: RUF009 - a frozen value
+    baseline: Baseline = PolynomialBaseline(2)
+    water: Path | None = None
+    water_reference: WaterReference = WaterReference()
+    ecc: bool = False
+    remove_water: bool = False
+    macromolecules: str = "auto"
+    basis_ppm_reference: float | None = None
     keep_reference: bool = False
     plot_index: int | None = None
     sampling: dict[str, float] = field(default_factory=dict)
@@ -87,7 +102,7 @@ def fit_files(options: FitOptions) -> FitRun:
         InputError: a file cannot be used, or data, basis and options do not go together.
     """
     data = read_measured(options.data, options.sampling)
-    basis, notes = _read_basis(options.basis, keep_reference=options.keep_reference)
+    basis, notes = _read_basis(options)
     layout = layout_of(data)
     if options.mask is not None:
         mask, affine = read_mask(options.mask)
@@ -98,18 +113,32 @@ def fit_files(options: FitOptions) -> FitRun:
             )
     notes += _notes_on(data)
     _check_range(options, data, basis)
-    inputs = tuple(file for file in (options.data, options.basis, options.mask) if file is not None)
-    # Preprocessing and water referencing belong here: between reading and fitting.
+    inputs = tuple(file for file in (options.data, options.basis, options.mask, options.water) if file is not None)
     chosen = _chosen(data, layout)
     _check_plot_index(options.plot_index, chosen)
-    settings = _settings(options, chosen, basis)
     where = f"{options.data} with {options.basis}"
+    water = _read_water(options, data, layout)
+    mm_per_amplitude = None
+    if water is not None:
+        mm_per_amplitude = _located(
+            f"{options.water} with {options.basis}", mm_per_amplitude_of, chosen, basis, water, options.water_reference
+        )
+    chosen = _conditioned(options, chosen, water)
+    basis, added = _located(
+        f"{where}, --mm" if options.macromolecules not in ("auto", "none") else where,
+        with_macromolecules,
+        basis,
+        chosen,
+        options.macromolecules,
+    )
+    settings = _settings(options, chosen, basis) | {"macromolecules": added}
     return fit_data(
         chosen,
         basis,
         layout=layout,
         ppm_range=options.ppm_range,
         baseline=options.baseline,
+        mm_per_amplitude=mm_per_amplitude,
         title=options.data.name,
         settings=settings,
         inputs=inputs,
@@ -126,7 +155,7 @@ def fit_data(
     title: str,
     where: str,
     ppm_range: tuple[float, float] | None = None,
-    baseline: Baseline = PolynomialBaseline(2),  # noqa: B008 - a frozen value
+    baseline: Baseline = PolynomialBaseline(2),
     mm_per_amplitude: np.ndarray | None = None,
     settings: dict[str, str] | None = None,
     inputs: tuple[Path, ...] = (),
@@ -214,11 +243,27 @@ def write_outputs(folder: Path, run: FitRun, index: int) -> None:
         write_maps(folder / "maps", run.table, run.quality, run.layout, run.result.data.header)
 
 
-def _read_basis(path: Path, *, keep_reference: bool) -> tuple[Basis, tuple[str, ...]]:
-    basis = read_basis(path)
-    if keep_reference or not has_reference_singlet(basis):
+def _read_basis(options: FitOptions) -> tuple[Basis, tuple[str, ...]]:
+    basis = read_basis(options.basis, ppm_reference=options.basis_ppm_reference)
+    if options.keep_reference or not has_reference_singlet(basis):
         return basis, ()
     return remove_reference_singlet(basis), ("The reference singlet at 0 ppm was taken out of the basis set.",)
+
+
+def _read_water(options: FitOptions, data: MRSData, layout: Layout) -> MRSData | None:
+    """The water scan, cut to the spectra that are fitted when there is one FID for each."""
+    if options.water is None:
+        if options.ecc:
+            raise InputError("--ecc needs the water scan: name its file with --water")
+        return None
+    water = read_measured(options.water, options.sampling)
+    return _chosen(water, layout) if water.n_spectra == data.n_spectra else water
+
+
+def _conditioned(options: FitOptions, data: MRSData, water: MRSData | None) -> MRSData:
+    if options.ecc and water is not None:
+        data = _located(options.water, without_eddy_currents, data, water)
+    return without_water(data) if options.remove_water else data
 
 
 def _notes_on(data: MRSData) -> tuple[str, ...]:
@@ -271,6 +316,9 @@ def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str
     return {
         "fit range": f"{low:g} to {high:g} ppm",
         "baseline": baseline,
+        "eddy currents": "corrected with the water scan (Klose)" if options.ecc else "not corrected",
+        "residual water": "removed by HSVD, 4.3 to 5.0 ppm" if options.remove_water else "left in",
+        "concentrations": _water_in_words(options),
         "basis set": basis.source or options.basis.name,
         "basis members": ", ".join(basis.names),
         "spectra": str(data.n_spectra),
@@ -280,6 +328,16 @@ def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str
         "nucleus": data.acquisition.nucleus,
         "uncertainty": "Cramér-Rao lower bound of the full model, noise measured in the data",
     }
+
+
+def _water_in_words(options: FitOptions) -> str:
+    if options.water is None:
+        return "none, as there is no water scan"
+    reference = options.water_reference
+    return (
+        f"water {reference.water_concentration_mm:g} mM, attenuation of water {reference.water_attenuation:g} and of "
+        f"metabolites {reference.metabolite_attenuation:g}"
+    )
 
 
 def _located(where: object, call: Any, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ from diffmrs.combine import correlation
 from diffmrs.curves import Curves, checked_index, curves_of
 from diffmrs.data import is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.fit import FitResult
+from diffmrs.fitting import FitResult
 from diffmrs.quality import Quality, quality_of
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Yellow is left out: too faint for thin lines.
@@ -26,7 +26,7 @@ def plot_fit(
     points, two standard deviations either way.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         index: which spectrum, counted over all leading axes.
         ax: where to draw; a new figure when absent.
         ppm_range: lower and upper limit of the axis, ppm, inside the fit window; all of it when absent.
@@ -75,7 +75,7 @@ def plot_members(
     the Cramér-Rao bound in percent of the amplitude.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         index: which spectrum, counted over all leading axes.
         ax: where to draw; a new figure when absent.
         ppm_range: lower and upper limit of the axis, ppm, inside the fit window; all of it when absent.
@@ -115,7 +115,7 @@ def fit_figure(result: FitResult, *, index: int = 0, ppm_range: tuple[float, flo
     """`plot_fit` and, below it, `plot_members` on one ppm axis.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         index: which spectrum, counted over all leading axes.
         ppm_range: lower and upper limit of the axis, ppm; all of the fit window when absent.
 
@@ -140,7 +140,7 @@ def plot_correlation(result: FitResult, *, index: int = 0, ax: Axes | None = Non
     """Correlation between the amplitudes of one fit, from their covariance bound.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         index: which spectrum, counted over all leading axes.
         ax: where to draw; a new figure when absent.
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from diffmrs.errors import InputError
-from diffmrs.fit import FitResult
+from diffmrs.fitting import FitResult
 from diffmrs.io.atomic import atomic_write
 from diffmrs.plot import fit_figure, plot_correlation
 from diffmrs.provenance import now, sha256_of, versions
@@ -41,7 +41,7 @@ def write_report(
 
     Args:
         path: the HTML file.
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         table: numbers per metabolite; made here when absent.
         quality: numbers per spectrum; made here when absent.
         layout: where each spectrum sat in the file; from the data when absent.

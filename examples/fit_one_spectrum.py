@@ -13,7 +13,7 @@ import sys
 import jax
 
 from diffmrs.demo import demo_spectrum
-from diffmrs.fit import fit
+from diffmrs.fitting import fit
 from diffmrs.plot import fit_figure
 from diffmrs.quality import quality_of
 from diffmrs.results import table_of

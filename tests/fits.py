@@ -7,7 +7,7 @@ import numpy as np
 import synthetic
 
 from diffmrs.data import Basis, Header, MRSData
-from diffmrs.fit import FitResult, fit
+from diffmrs.fitting import FitResult, fit
 
 NOISE_SD = 0.5
 BAD_ROW = 1

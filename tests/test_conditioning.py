@@ -6,7 +6,7 @@ from diffmrs.axes import Acquisition
 from diffmrs.conditioning import nearest_set, with_macromolecules, without_eddy_currents, without_water
 from diffmrs.data import MRSData, is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.fit import fit
+from diffmrs.fitting import fit
 
 TIME = ACQUISITION.time_s(1024)
 EDDY = np.exp(1j * (1.2 * np.exp(-TIME / 0.03) + 0.3))

@@ -10,8 +10,8 @@ from synthetic import ACQUISITION, TRUTH, basis, data, fid, truth_vector
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fit import Bounds, Status, fit
-from diffmrs.fit.engine import over_voxels
+from diffmrs.fitting import Bounds, Status, fit
+from diffmrs.fitting.engine import over_voxels
 from diffmrs.model import NoBaseline, PolynomialBaseline
 
 NOISE = 0.35
@@ -110,7 +110,7 @@ def test_the_engine_gives_the_same_whatever_the_devices_and_chunks(chunk, device
 
 
 def test_a_fit_compiles_once_per_shape():
-    from diffmrs.fit.fit import _fit_rows
+    from diffmrs.fitting.fit import _fit_rows
 
     before = _fit_rows._cache_size()
     for seed in range(3):

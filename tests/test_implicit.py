@@ -7,9 +7,9 @@ import pytest
 from synthetic import ACQUISITION, TRUTH, basis, fid
 
 from diffmrs.data import MRSData
-from diffmrs.fit import LevenbergMarquardt, fit, fit_fid, fit_table
-from diffmrs.fit.implicit import implicit_solution
-from diffmrs.fit.solver import Solution
+from diffmrs.fitting import LevenbergMarquardt, fit, fit_fid, fit_table
+from diffmrs.fitting.implicit import implicit_solution
+from diffmrs.fitting.solver import Solution
 from diffmrs.model import PolynomialBaseline, model_for
 
 EXACT = LevenbergMarquardt(tolerance=1e-9, max_steps=300)

@@ -16,7 +16,7 @@ def test_every_public_name_is_there(name):
 
 
 @pytest.mark.parametrize("name", ["fit", "resample"])
-@pytest.mark.parametrize("before", ["", "import diffmrs.fit.engine, diffmrs.resample, diffmrs.plot; "])
+@pytest.mark.parametrize("before", ["", "import diffmrs.fitting.engine, diffmrs.resample, diffmrs.plot; "])
 def test_a_function_is_not_replaced_by_the_module_of_its_name(name, before):
     code = f"{before}import diffmrs; from diffmrs import {name}; assert callable({name}) and diffmrs.{name} is {name}"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -11,7 +11,7 @@ from diffmrs.axes import Acquisition
 from diffmrs.data import Basis
 from diffmrs.errors import InputError
 from diffmrs.io import read_basis
-from diffmrs.resample import resample
+from diffmrs.resampling import resample
 
 WIDTH_PPM = 2.0 / 123.26
 

@@ -7,7 +7,7 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffmrs.fit.solver import LevenbergMarquardt, Status, box_minimiser
+from diffmrs.fitting.solver import LevenbergMarquardt, Status, box_minimiser
 
 INF = np.inf
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from synthetic import TRUTH, basis, data
 
 from diffmrs.errors import InputError
-from diffmrs.fit import fit
-from diffmrs.fit.noise import noise_sd
+from diffmrs.fitting import fit
+from diffmrs.fitting.noise import noise_sd
 from diffmrs.model import PolynomialBaseline, covariance_bound, fisher_information, model_for
 from diffmrs.uncertainty import parametric_bootstrap
 

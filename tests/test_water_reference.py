@@ -7,8 +7,8 @@ from synthetic import ACQUISITION, basis, data, fid, lines_fid
 from diffmrs.axes import Acquisition
 from diffmrs.data import MRSData
 from diffmrs.errors import InputError
-from diffmrs.fit import fit
-from diffmrs.fit.water_reference import (
+from diffmrs.fitting import fit
+from diffmrs.fitting.water_reference import (
     WaterReference,
     mm_per_amplitude,
     proton_signal,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffmrs.combine import combinations_of, combine
-from diffmrs.fit import FitResult, Status
+from diffmrs.fitting import FitResult, Status
 
 CRLB_CAP_PERCENT = 999.0  # as LCModel prints what cannot be determined
 REFERENCE = "tCr"
@@ -50,7 +50,7 @@ def table_of(result: FitResult, mm_per_amplitude: np.ndarray | None = None) -> M
     """The table of a fit.
 
     Args:
-        result: from `diffmrs.fit.fit`.
+        result: from `diffmrs.fit`.
         mm_per_amplitude: concentration per unit of amplitude, mM, one per spectrum, when a reference gave it.
             [spectra]
     """

@@ -10,10 +10,10 @@ from jaxtyping import Array, Complex
 from diffmrs.axes import fid_of
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fit.coordinates import Bounds
-from diffmrs.fit.estimate import Estimate
-from diffmrs.fit.fit import fit
-from diffmrs.fit.solver import LevenbergMarquardt
+from diffmrs.fitting.coordinates import Bounds
+from diffmrs.fitting.estimate import Estimate
+from diffmrs.fitting.fit import fit
+from diffmrs.fitting.solver import LevenbergMarquardt
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, predict, predict_baseline

@@ -10,11 +10,11 @@ from jaxtyping import Array, Complex
 
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fit.coordinates import Bounds
-from diffmrs.fit.engine import local_mesh, over_voxels
-from diffmrs.fit.estimate import Estimate, fit_fid, fit_table
-from diffmrs.fit.prepare import default_groups, default_ppm_range, prepare
-from diffmrs.fit.solver import LevenbergMarquardt, Status
+from diffmrs.fitting.coordinates import Bounds
+from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
+from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
+from diffmrs.fitting.solver import LevenbergMarquardt, Status
 from diffmrs.model.baseline import Baseline, PolynomialBaseline
 from diffmrs.model.signal import SignalModel, model_for
 from diffmrs.pytree import container
@@ -58,10 +58,10 @@ def fit(
     basis: Basis,
     *,
     ppm_range: tuple[float, float] | None = None,
-    baseline: Baseline = PolynomialBaseline(2),  # noqa: B008 - a frozen value
+    baseline: Baseline = PolynomialBaseline(2),
     groups: tuple[int, ...] | None = None,
-    bounds: Bounds = Bounds(),  # noqa: B008 - a frozen value
-    optimiser: LevenbergMarquardt = LevenbergMarquardt(),  # noqa: B008 - a frozen value
+    bounds: Bounds = Bounds(),
+    optimiser: LevenbergMarquardt = LevenbergMarquardt(),
     mesh: Mesh | None = None,
 ) -> FitResult:
     """Fit every FID of `data` with `basis`, all in one compiled call.

@@ -55,7 +55,7 @@ def mm_per_amplitude(
     data: MRSData,
     basis: Basis,
     water: MRSData,
-    reference: WaterReference = WaterReference(),  # noqa: B008
+    reference: WaterReference = WaterReference(),
 ) -> np.ndarray:
     """What an amplitude of one means in mM, for each spectrum.
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from diffmrs.data import ArrayLike
-from diffmrs.fit.solver import Solution
+from diffmrs.fitting.solver import Solution
 
 Theta = TypeVar("Theta")
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.axes import spectrum_of
-from diffmrs.fit.coordinates import (
+from diffmrs.fitting.coordinates import (
     Bounds,
     bounds_of,
     jacobian_columns,
@@ -17,10 +17,10 @@ from diffmrs.fit.coordinates import (
     to_parameters,
     to_vector,
 )
-from diffmrs.fit.implicit import implicit_solution
-from diffmrs.fit.noise import noise_sd
-from diffmrs.fit.solver import LevenbergMarquardt, Solution, Status
-from diffmrs.fit.start import StartTable, find_start, start_table
+from diffmrs.fitting.implicit import implicit_solution
+from diffmrs.fitting.noise import noise_sd
+from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
+from diffmrs.fitting.start import StartTable, find_start, start_table
 from diffmrs.model.fisher import covariance_bound, fisher_information
 from diffmrs.model.jacobian import predict_and_jacobian
 from diffmrs.model.parameters import Parameters
@@ -82,8 +82,8 @@ def fit_fid(
     table: FitTable,
     model: SignalModel,
     *,
-    bounds: Bounds = Bounds(),  # noqa: B008 - a frozen value
-    optimiser: LevenbergMarquardt = LevenbergMarquardt(),  # noqa: B008 - a frozen value
+    bounds: Bounds = Bounds(),
+    optimiser: LevenbergMarquardt = LevenbergMarquardt(),
 ) -> Estimate:
     """Fit the signal model to one FID by bounded non-linear least squares on the complex spectrum in the window.
 

@@ -7,7 +7,7 @@ import numpy as np
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.resample import resample
+from diffmrs.resampling import resample
 
 DEFAULT_PPM_RANGE = (0.5, 4.2)  # brain 1H
 
