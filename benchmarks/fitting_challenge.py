@@ -25,9 +25,8 @@ from matplotlib.figure import Figure  # noqa: E402
 import diffmrs  # noqa: E402
 from diffmrs.data import MRSData  # noqa: E402
 
-SCORED = (
-    "Ala,Asc,Asp,Cr,GABA,Glc,Gln,Glu,GPC,GSH,Gly,Ins,Lac,NAA,NAAG,PCho,PCr,PE,sIns,Tau"  # without macromolecules
-).split(",")
+SCORED = ["Ala", "Asc", "Asp", "Cr", "GABA", "Glc", "Gln", "Glu", "GPC", "GSH", "Gly", "Ins", "Lac", "NAA", "NAAG"]
+SCORED += ["PCho", "PCr", "PE", "sIns", "Tau"]  # without macromolecules, acetate and lipids
 PAIRS = {"NAA+NAAG": ("NAA", "NAAG"), "Glx": ("Glu", "Gln"), "tCho": ("GPC", "PCho"), "Ins+Gly": ("Ins", "Gly")}
 RATIOS = ("NAA+NAAG", "Glu", "Glx", "Ins", "tCho", "GSH", "GABA", "Gln", "Tau", "Asp", "Glc")
 PEERS = {"LCModel 6.3, defaults": (0.557, 0.433), "FSL-MRS 2.4.8, Newton": (0.492, 0.347)}

@@ -88,11 +88,8 @@ def main() -> None:
         name = re.sub(r"[^0-9a-z]+", "_", title.lower())
         fit_figure(run.result, index=0).savefig(options.out / f"in_vivo_{name}.png", dpi=70)
     head = "| spectrum | " + " | ".join(RATIOS) + " | reduced χ² |\n|" + "---|" * (len(RATIOS) + 2)
-    text = (
-        f"Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`\n\n{head}\n"
-        + "\n".join(rows)
-        + "\n"
-    )
+    caption = "Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`"
+    text = "\n".join([caption, "", head, *rows, ""])
     (options.out / "in_vivo.md").write_text(text)
     (options.out / "in_vivo.json").write_text(json.dumps(rounded(collected), indent=1) + "\n")
     print(text)
