@@ -11,7 +11,7 @@ from diffmrs.errors import InputError
 _STENCIL = 12  # points of the Lagrange interpolation
 _MAX_FREQUENCY_RATIO = 1.1
 _DECAYED = 0.05
-_OUTSIDE = 0.05  # share of the energy that may lie beyond a band: the tails of broad lines do
+_OUTSIDE = 0.1  # share of the energy that may lie beyond a band: the tails of broad lines do
 
 
 def resample(basis: Basis, acquisition: Acquisition, n_points: int) -> Basis:

@@ -21,6 +21,12 @@ BASIS: Basis = synthetic.basis(tuple(sorted(synthetic.LINES)))
 _META = f'{{"SpectrometerFrequency": [{synthetic.ACQUISITION.spectrometer_frequency_mhz}], "ResonantNucleus": ["1H"]}}'
 
 
+def water_fid() -> np.ndarray:
+    """An unsuppressed water FID with eddy currents."""
+    time = synthetic.ACQUISITION.time_s(synthetic.N_POINTS)
+    return (2e4 * np.exp(-15 * time + 1j * np.exp(-time / 0.03))).astype(np.complex64)
+
+
 def batch_data() -> MRSData:
     """Four transients, the second of which holds NaN."""
     fids = np.stack([noisy(seed) for seed in range(4)])

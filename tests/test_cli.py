@@ -13,6 +13,7 @@ import synthetic
 
 from diffmrs import compile_cache
 from diffmrs.cli import main
+from diffmrs.data import MRSData
 from diffmrs.io import read_data, write_basis, write_nifti_mrs
 from diffmrs.staging import staged_folder
 
@@ -80,6 +81,39 @@ def test_mrsi_gets_maps(files, tmp_path):
     values = nib.load(tmp_path / "maps" / "amplitude_tCr.nii.gz").get_fdata()
     assert values[1, 1, 0] == pytest.approx(float(row["amplitude"]), rel=1e-5)
     assert row["metabolite"] == "tCr"
+
+
+def test_a_water_scan_gives_millimolar_and_takes_eddy_currents_away(files, tmp_path):
+    water = fits.water_fid()
+    distorted = fits.noisy(0) * (water / np.abs(water)) + 4000 * synthetic.lines_fid([(4.66, 1, 0, 6)])
+    data = MRSData(distorted.astype(np.complex64), synthetic.ACQUISITION)
+    write_nifti_mrs(tmp_path / "data.nii.gz", data)
+    write_nifti_mrs(tmp_path / "water.nii.gz", MRSData(water, synthetic.ACQUISITION))
+    arguments = ["fit", str(tmp_path / "data.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path / "out")]
+    options = ["--water", str(tmp_path / "water.nii.gz"), "--ecc", "--remove-water", "--water-mm", "10000"]
+    assert main([*arguments, *options, "--water-attenuation", "1"]) == 0
+    creatine = next(row for row in rows_of(tmp_path / "out/concentrations.csv") if row["metabolite"] == "tCr")
+    # 8 amplitude units of one proton each against water of 2 x 10 000 mM that shows 20 000: 8 mM.
+    assert float(creatine["concentration_mm"]) == pytest.approx(8.0, rel=0.05)
+    report = (tmp_path / "out/report.html").read_text()
+    assert "Klose" in report and "HSVD" in report and "water 10000 mM" in report
+
+
+def test_macromolecules_join_a_basis_without(files, tmp_path):
+    basis = fits.BASIS.without(["MM09"])
+    write_basis(tmp_path / "basis", basis, "nifti")
+    arguments = [
+        "fit",
+        str(files / "single.nii.gz"),
+        "--basis",
+        str(tmp_path / "basis"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(arguments) == 0
+    assert len(amplitudes(tmp_path / "out/concentrations.csv")) > len(basis.names) + 5
+    assert main([*arguments, "--mm", "none"]) == 0
+    assert "birch2017_3t" not in (tmp_path / "out/report.html").read_text()
 
 
 def test_a_mask_limits_the_fit(files, tmp_path, capsys):

@@ -86,6 +86,17 @@ def with_mask(values: np.ndarray | None) -> Callable[[Path, Path], list[str]]:
     return arguments
 
 
+def with_water(change: Callable[[np.ndarray], np.ndarray], *options: str) -> Callable[[Path, Path], list[str]]:
+    """Arguments for a fit of good files with a changed water scan."""
+
+    def arguments(folder: Path, good: Path) -> list[str]:
+        raw_nifti(folder / "water.nii.gz", change(fits.water_fid()))
+        files = [str(good / "data.nii.gz"), "--basis", str(good / "basis"), "--water", str(folder / "water.nii.gz")]
+        return [*files, *options]
+
+    return arguments
+
+
 def nan_samples() -> np.ndarray:
     fid = samples()
     fid[100] = np.nan
@@ -195,6 +206,13 @@ CASES = {
     "spectrum to plot not fitted": (with_options("--plot-index", "1", data="volume.nii.gz"), "spectrum 1"),
     "bandwidth for a file that has one": (with_options("--bandwidth", "2000"), "dwell_time_s"),
     "bandwidth zero": (with_options("--bandwidth", "0"), "--bandwidth"),
+    "eddy currents without a water scan": (with_options("--ecc"), "--water"),
+    "missing water scan": (with_options("--water", "no_water.nii.gz"), "no_water.nii.gz"),
+    "water scan of zeros": (with_water(lambda fid: 0 * fid), "zeros"),
+    "water scan that decays at once": (with_water(lambda fid: fid * (np.arange(fid.size) < 3)), "not an unsuppressed"),
+    "water scan shorter than the data": (with_water(lambda fid: fid[:512], "--ecc"), "512 points"),
+    "water attenuation above one": (with_water(lambda fid: fid, "--water-attenuation", "1.5"), "water_attenuation"),
+    "unknown macromolecules": (with_options("--mm", "mm15"), "mm15"),
     "mask of another shape": (with_mask(np.ones((3, 2, 1), np.uint8)), "(3, 2, 1)"),
     "mask of nothing": (with_mask(np.zeros((2, 2, 1), np.uint8)), "no voxel"),
     "mask no image": (with_mask(None), "mask.nii.gz"),

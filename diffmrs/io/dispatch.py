@@ -46,7 +46,7 @@ def read_data(path: str | os.PathLike[str], **sampling: Any) -> MRSData:
     kind = _kind(file)
     readers: dict[str, Any] = {"nifti": read_nifti_mrs, "raw": read_lcmodel_raw, "jmrui": read_jmrui}
     if kind not in readers:
-        raise InputError(f"{file}: is a basis file ({kind}), not measured data; read it with read_basis")
+        raise InputError(f"{file}: is a basis file ({kind}), not measured data; give it as the basis set")
     return _call(readers[kind], kind, file, sampling)
 
 
