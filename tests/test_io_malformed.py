@@ -383,7 +383,7 @@ def test_missing_empty_and_unknown(tmp_path):
     (tmp_path / "a.md").write_text("hello")
     refused(lambda: read_data(tmp_path / "a.md"), "unknown format")
     (tmp_path / "b.basis").write_text(basis_text())
-    refused(lambda: read_data(tmp_path / "b.basis"), "read_basis")
+    refused(lambda: read_data(tmp_path / "b.basis"), "basis set")
     refused(lambda: read_basis(tmp_path / "b.basis", dwell_time_s=1e-3), "dwell_time_s")
     refused(lambda: read_basis(tmp_path / "b.basis", remove_reference=True), "no reference singlet")
     nifti(tmp_path / "c.nii")
