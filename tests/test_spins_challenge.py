@@ -7,7 +7,8 @@ from diffmrs.io import read_basis
 from diffmrs.spins import metabolite, press, simulate_basis, variants
 
 EXACT = (
-    "Ala", "Asc", "Asp", "Cr", "GABA", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG", "PCr", "PE", "sIns", "Tau",
+    "Ala", "Asc", "Asp", "Cr", "GABA", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG", "PCr", "PE",
+    "sIns", "Tau",
 )  # fmt: skip
 
 

@@ -21,7 +21,37 @@ from diffmrs.spins import (
 )
 
 TABLE = json.loads(resources.files("diffmrs.spins").joinpath("systems/metabolites.json").read_text())["metabolites"]
-REQUIRED = ["Ala", "Asc", "Asp", "Ace", "Cr", "PCr", "GABA", "Glc", "Gln", "Glu", "GPC", "PCho", "Cho", "GSH", "Gly", "Ins", "sIns", "Lac", "NAA", "NAAG", "PE", "Ser", "Tau", "2HG", "Thr", "Val", "H2O", "bHB", "EtOH"]
+REQUIRED = [
+    "Ala",
+    "Asc",
+    "Asp",
+    "Ace",
+    "Cr",
+    "PCr",
+    "GABA",
+    "Glc",
+    "Gln",
+    "Glu",
+    "GPC",
+    "PCho",
+    "Cho",
+    "GSH",
+    "Gly",
+    "Ins",
+    "sIns",
+    "Lac",
+    "NAA",
+    "NAAG",
+    "PE",
+    "Ser",
+    "Tau",
+    "2HG",
+    "Thr",
+    "Val",
+    "H2O",
+    "bHB",
+    "EtOH",
+]
 
 
 @pytest.mark.parametrize("name", metabolite_names())

@@ -4,10 +4,12 @@ import numpy as np
 
 from diffmrs.errors import InputError
 from diffmrs.spins.pulses.profile import full_width_half_maximum
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 
 
-def sinc_pulse(duration_s: float, flip_deg: float, *, lobes: int = 5, window: float = 0.46, steps: int = 256) -> RFPulse:
+def sinc_pulse(
+    duration_s: float, flip_deg: float, *, lobes: int = 5, window: float = 0.46, steps: int = 256
+) -> RFPulse:
     """A windowed sinc.
 
     Args:

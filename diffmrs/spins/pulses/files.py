@@ -8,7 +8,7 @@ import numpy as np
 
 from diffmrs.errors import InputError
 from diffmrs.spins.pulses.design import calibrated
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from diffmrs.spins.pulses.profile import excitation_profile, inversion_profile, refocusing_profile
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 
 
 def plot_profile(pulse: RFPulse, ax: Any = None, *, width_hz: float | None = None, b1_scale: float = 1.0) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.spins.precision import in_float64
-from diffmrs.spins.pulses.shape import RFPulse
-from diffmrs.spins.shaped import step_rotation
+from diffmrs.spins.rfpulse import RFPulse
+from diffmrs.spins.rotation import step_rotation
 
 
 def excitation_profile(
