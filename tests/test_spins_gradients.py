@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diffmrs.axes import Acquisition
-from diffmrs.spins import metabolite, press, simulate_basis
+from diffmrs.spins import metabolite, press, simulate_basis, spin_echo
 
 ACQUISITION = Acquisition(1 / 2000, 123.2)
 NAMES = ("Lac", "Ala", "GABA", "Tau", "Glu", "Ins")
@@ -62,7 +62,7 @@ def test_forward_and_reverse_agree_with_finite_differences(x64):
 def lactate(te, shift):
     known = metabolite("Lac")
     group = replace(known.groups[0], shifts_ppm=known.groups[0].shifts_ppm + shift)
-    basis = simulate_basis([replace(known, groups=(group,))], press(te / 3, 2 * te / 3), ACQUISITION, 64)
+    basis = simulate_basis([replace(known, groups=(group,))], spin_echo(te), ACQUISITION, 64)
     return jnp.sum((basis.fid[0] * jnp.asarray(WEIGHT[0, :64], basis.fid.dtype)).real)
 
 
@@ -98,7 +98,7 @@ def test_second_derivatives_of_delays_are_exact_and_of_shifts_are_refused(x64):
 def test_b1_scale_and_width_can_be_differentiated(x64):
     def power(b1, width):
         basis = simulate_basis(
-            ["Lac"], press(0.01, 0.02), ACQUISITION, 64, b1_scale=b1, lorentzian_fwhm_hz=width, frequency_offset_hz=b1
+            ["Lac"], spin_echo(0.03), ACQUISITION, 64, b1_scale=b1, lorentzian_fwhm_hz=width, frequency_offset_hz=b1
         )
         return jnp.sum((basis.fid[0] * WEIGHT[0, :64]).real)
 

@@ -6,13 +6,15 @@ from diffmrs.spins.events import CoherenceFilter, Delay, Event, Gradient, Pulse,
 from diffmrs.spins.library import Metabolite, SpinGroup, describe, metabolite, metabolite_names, spin_group, variants
 from diffmrs.spins.macromolecules import MacromoleculeSet, macromolecule_basis, macromolecule_sets, macromolecules
 from diffmrs.spins.play import Grid
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.protocols import PROTOCOLS, Protocol, protocol
+from diffmrs.spins.rfpulse import RFPulse
 from diffmrs.spins.sequences import press, pulse_acquire, slaser, special, spin_echo, steam
 
 __all__ = [
     "BRAIN",
     "HERMES",
     "MEGA",
+    "PROTOCOLS",
     "CoherenceFilter",
     "Delay",
     "Event",
@@ -20,6 +22,7 @@ __all__ = [
     "Grid",
     "MacromoleculeSet",
     "Metabolite",
+    "Protocol",
     "Pulse",
     "RFPulse",
     "Sequence",
@@ -37,6 +40,7 @@ __all__ = [
     "metabolite",
     "metabolite_names",
     "press",
+    "protocol",
     "pulse_acquire",
     "simulate_basis",
     "simulate_edited",

@@ -10,7 +10,7 @@ from diffmrs.errors import InputError
 from diffmrs.spins.basis import simulate_basis
 from diffmrs.spins.events import Number, Pulse, Sequence, ShapedPulse
 from diffmrs.spins.library import Metabolite
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 from diffmrs.spins.sequences import slaser_intervals
 from diffmrs.spins.timeline import Timeline, excite, refocus
 

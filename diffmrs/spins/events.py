@@ -15,7 +15,7 @@ import numpy as np
 
 from diffmrs.errors import InputError
 from diffmrs.pytree import container
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 
 Number = float | int | np.ndarray | jax.Array
 

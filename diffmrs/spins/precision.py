@@ -55,7 +55,7 @@ def in_float64(function: Callable) -> Callable:
     def call(arguments: Any) -> Any:
         if jnp.zeros(()).dtype == jnp.float64:
             return function(_cast(arguments, up=True))
-        return lowered(jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), arguments))
+        return lowered(_cast(arguments, up=False))
 
     return call
 

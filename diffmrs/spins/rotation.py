@@ -1,6 +1,7 @@
 """Pulses acting on a density matrix: one 2 x 2 rotation per spin, applied without building the 2**n matrix."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +23,19 @@ def rotations(flip_rad: Float[Array, " n"], phase_rad: Float[Array, ""]) -> Rota
     c, s = jnp.cos(flip_rad / 2), -1j * jnp.sin(flip_rad / 2)
     turn = jnp.exp(1j * phase_rad) * jnp.ones_like(c)
     return jnp.stack([jnp.stack([c + 0j, s * jnp.conj(turn)], -1), jnp.stack([s * turn, c + 0j], -1)], -2)
+
+
+def step_rotation(b1_hz: Array, offset_hz: Array, step_s: Any) -> Array:
+    """Rotation by a constant field along (Re b1, Im b1, offset), [..., 2, 2]; the arguments broadcast."""
+    squared = jnp.abs(b1_hz) ** 2 + offset_hz**2
+    still = squared * step_s**2 < 1e-20
+    field = jnp.sqrt(jnp.where(still, 1.0, squared))
+    c = jnp.where(still, 1.0, jnp.cos(jnp.pi * field * step_s))
+    s = jnp.where(still, jnp.pi * step_s, jnp.sin(jnp.pi * field * step_s) / field)
+    diagonal = c - 1j * s * offset_hz
+    down = -1j * s * b1_hz
+    up = -1j * s * jnp.conj(b1_hz)
+    return jnp.stack([jnp.stack([diagonal, up], -1), jnp.stack([down, jnp.conj(diagonal)], -1)], -2)
 
 
 def rotate(rho: Matrix, spins: Rotations) -> Matrix:

@@ -10,7 +10,7 @@ sLASER +1, -1, +1, -1; SPECIAL as a spin echo; MEGA-PRESS +1, -1 with the editin
 
 from diffmrs.errors import InputError
 from diffmrs.spins.events import Number, Sequence
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 from diffmrs.spins.timeline import Timeline, excite, refocus
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 from diffmrs.spins.events import ShapedPulse
 from diffmrs.spins.evolution import levels_of, propagators
 from diffmrs.spins.hamiltonian import hamiltonian
-from diffmrs.spins.rotation import Rotations, dense_of, left_multiply
+from diffmrs.spins.rotation import Rotations, dense_of, left_multiply, step_rotation
 
 
 def pulse_propagator(
@@ -69,7 +69,7 @@ def _pieces(
     step_s = pulse.shape.step_s / repeat
     b1 = jnp.repeat(pulse.shape.b1_hz * b1_scale * jnp.exp(1j * jnp.deg2rad(pulse.phase_deg)), repeat)
     gradient = jnp.repeat(pulse.shape.gradient * pulse.gradient_hz * position, repeat)
-    offset = nu_hz - carrier_hz + gradient.reshape(-1, 1)
+    offset = (nu_hz - carrier_hz)[None, :] + gradient[:, None]
     steps = step_rotation(b1.reshape(pieces, -1, 1), offset.reshape(pieces, b1.shape[0] // pieces, -1), step_s)
     turns, _ = jax.lax.scan(
         lambda total, turn: (turn @ total, None),
@@ -80,16 +80,3 @@ def _pieces(
     frame = jnp.exp(-1j * jnp.pi * carrier_hz * pulse.shape.duration_s * jnp.array([0.5, -0.5]))
     turns = turns.at[0].multiply(frame[None, None, :])
     return turns.at[-1].multiply(frame[None, :, None])
-
-
-def step_rotation(b1_hz: Array, offset_hz: Array, step_s: Any) -> Array:
-    """Rotation by a constant field along (Re b1, Im b1, offset), [..., 2, 2]; the arguments broadcast."""
-    squared = jnp.abs(b1_hz) ** 2 + offset_hz**2
-    still = squared * step_s**2 < 1e-20
-    field = jnp.sqrt(jnp.where(still, 1.0, squared))
-    c = jnp.where(still, 1.0, jnp.cos(jnp.pi * field * step_s))
-    s = jnp.where(still, jnp.pi * step_s, jnp.sin(jnp.pi * field * step_s) / field)
-    diagonal = c - 1j * s * offset_hz
-    down = -1j * s * b1_hz
-    up = -1j * s * jnp.conj(b1_hz)
-    return jnp.stack([jnp.stack([diagonal, up], -1), jnp.stack([down, jnp.conj(diagonal)], -1)], -2)

@@ -15,7 +15,7 @@ from diffmrs.spins.events import (
     ShapedPulse,
     check_delay,
 )
-from diffmrs.spins.pulses.shape import RFPulse
+from diffmrs.spins.rfpulse import RFPulse
 
 
 class Timeline:
