@@ -73,6 +73,32 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", type=Path, metavar="FILE", help="data file, basis file or basis folder")
     info.set_defaults(command=_info)
 
+    basis = commands.add_parser("basis", parents=[common], help="simulate a basis set from spin systems")
+    what = basis.add_argument_group("what is played (times in ms)")
+    what.add_argument("--sequence", metavar="NAME", help="fid, spin-echo, press, steam, slaser, special, mega-press …")
+    what.add_argument("--protocol", metavar="NAME", help="a vendor's protocol with its times; --list names them")
+    for time in ("te", "te1", "te2", "tm"):
+        what.add_argument(f"--{time}", type=float, metavar="MS")
+    what.add_argument("--delay", type=float, default=0.0, metavar="MS", help="from pulse to first sample, of fid")
+    what.add_argument(
+        "--edit", type=float, nargs=2, metavar=("ON", "OFF"), help="editing pulses of mega-press and mega-slaser, ppm"
+    )
+    sampled = basis.add_argument_group("how it is sampled")
+    sampled.add_argument("--frequency", type=float, metavar="MHZ", help="spectrometer frequency, MHz")
+    sampled.add_argument("--points", type=int, default=2048, metavar="N", help="samples (default %(default)s)")
+    sampled.add_argument("--bandwidth", type=float, default=4000.0, metavar="HZ", help="Hz (default %(default)s)")
+    sampled.add_argument("--nucleus", default="1H", help="default %(default)s")
+    members = basis.add_argument_group("what is in it")
+    members.add_argument("--metabolites", nargs="+", metavar="NAME", help="default: 20 of a brain spectrum")
+    members.add_argument(
+        "--mm", default="none", metavar="auto|none|SET", help="macromolecule and lipid lines (default %(default)s)"
+    )
+    members.add_argument("--linewidth", type=float, default=0.0, metavar="HZ", help="Lorentzian width (default 0)")
+    basis.add_argument("--out", type=Path, metavar="PATH", help=".BASIS or .txt (jMRUI) file, or a folder")
+    basis.add_argument("--format", default="nifti", metavar="nifti|raw|fsl", help="of a folder (default %(default)s)")
+    basis.add_argument("--list", action="store_true", help="list protocols and metabolites and exit")
+    basis.set_defaults(command=_basis)
+
     fit = commands.add_parser("fit", parents=[common, sampling], help="fit every spectrum of a file with a basis set")
     fit.add_argument("data", type=Path, metavar="DATA", help="NIfTI-MRS, LCModel .RAW or jMRUI .txt file")
     fit.add_argument(
@@ -194,6 +220,52 @@ def _fit(arguments: argparse.Namespace) -> None:
     print(timing_line(run), file=sys.stderr)
     print(metabolite_table(run, index))
     print(f"\nreport: {arguments.out / 'report.html'}")
+
+
+def _basis(arguments: argparse.Namespace) -> None:
+    if arguments.list:
+        _start_jax()
+        from diffmrs.console import basis_listing
+
+        print(basis_listing())
+        return
+    for name in ("out", "frequency"):
+        if getattr(arguments, name) is None:
+            raise InputError(f"--{name} is missing; see diffmrs basis --help")
+    if arguments.format not in ("nifti", "raw", "fsl"):
+        raise InputError(f"--format is {arguments.format!r}; it must be nifti, raw or fsl")
+    _start_jax()
+    from diffmrs.basis_files import BasisOptions, acquisition_of, simulate, write
+    from diffmrs.compile_clock import CompileClock
+    from diffmrs.staging import staged_folder
+
+    times = {name: getattr(arguments, name) for name in ("te", "te1", "te2", "tm")}
+    with staged_folder(arguments.out.parent) as folder:
+        options = BasisOptions(
+            out=folder / arguments.out.name,
+            acquisition=acquisition_of(arguments.nucleus, arguments.frequency, arguments.bandwidth),
+            n_points=arguments.points,
+            sequence=arguments.sequence,
+            protocol=arguments.protocol,
+            times_ms={name: value for name, value in times.items() if value is not None},
+            delay_ms=arguments.delay,
+            edit_ppm=None if arguments.edit is None else (arguments.edit[0], arguments.edit[1]),
+            metabolites=None if arguments.metabolites is None else tuple(arguments.metabolites),
+            macromolecules=arguments.mm,
+            lorentzian_fwhm_hz=arguments.linewidth,
+            format=arguments.format,
+        )
+        with CompileClock() as clock:
+            bases = simulate(options)
+        written = write(options, bases)
+    count = sum(len(basis.names) for basis in bases.values())
+    print(
+        f"diffmrs: simulated {count} members in {clock.seconds:.2f} s (compilation {clock.compile_seconds:.2f} s)",
+        file=sys.stderr,
+    )
+    for name, basis in bases.items():
+        print(f"{basis.source}{'' if name == 'all' else f' ({name})'}: {', '.join(basis.names)}")
+    print("\n".join(str(arguments.out.parent / path.name) for path in written))
 
 
 def _baseline(text: str) -> int | None:

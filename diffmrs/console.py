@@ -155,3 +155,14 @@ def _columns(head: list[str], rows: list[list[str]]) -> str:
         ).rstrip()
         for row in [head, *rows]
     )
+
+
+def basis_listing() -> str:
+    """The protocols and metabolites that `diffmrs basis` knows, one a line."""
+    from diffmrs.spins import PROTOCOLS, describe, metabolite_names
+
+    lines = ["protocols:"]
+    lines += [f"  {name:22s} {protocol.timing}" for name, protocol in PROTOCOLS.items()]
+    lines += ["metabolites (default set of values):"]
+    lines += [f"  {name:6s} {describe(name)}" for name in metabolite_names()]
+    return "\n".join(lines)

@@ -158,6 +158,11 @@ class Basis:
         return self.fid.shape[-1]
 
     @property
+    def time_s(self) -> np.ndarray:
+        """Sample times, s."""
+        return self.acquisition.time_s(self.n_points)
+
+    @property
     def ppm(self) -> np.ndarray:
         """Chemical shift of each point of `diffmrs.axes.spectrum_of(fid)`, ppm, falling."""
         return self.acquisition.ppm(self.n_points)

@@ -1,14 +1,17 @@
-"""Figures of a fit. Every function draws on the axes it is given and knows nothing of pyplot or rcParams."""
+"""Figures of a fit and of a basis. Functions draw on the axes they are given, without pyplot state or rcParams."""
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from diffmrs.axes import spectrum_of
 from diffmrs.combine import correlation
 from diffmrs.curves import Curves, checked_index, curves_of
-from diffmrs.data import is_macromolecule
+from diffmrs.data import Basis, is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult
+from diffmrs.model import voigt_decay
 from diffmrs.quality import Quality, quality_of
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Yellow is left out: too faint for thin lines.
@@ -91,24 +94,36 @@ def plot_members(
     shown = _shown(curves, ppm_range)
     rows = result.flat()
     amplitude, sd = rows.parameters.amplitude[index], rows.sd.amplitude[index]
-    order = sorted(range(len(curves.names)), key=lambda k: is_macromolecule(curves.names[k]))
-    traces = curves.members[order][:, shown]
-    offsets = _packed(traces, _inches_high(axes))
-    colour = 0
-    for k, trace, offset in zip(order, traces, offsets, strict=True):
-        name = curves.names[k]
-        heavy = is_macromolecule(name)
-        ink = GREY if heavy else PALETTE[colour % len(PALETTE)]
-        colour += not heavy
-        axes.plot(curves.ppm[shown], trace + offset, color=ink, linewidth=1.0)
-        label = f" {name}  {_percent_text(float(amplitude[k]), float(sd[k]))}"
-        axes.text(1.0, offset, label, transform=axes.get_yaxis_transform(), color=ink, fontsize=8, va="center")
-    placed = traces + offsets[:, None]
-    room = 10 * _POINT / _inches_high(axes) * max(float(np.ptp(placed)), 1e-30)  # of a label
-    axes.set_ylim(placed.min() - room, placed.max() + 1.6 * room)
+    notes = [_percent_text(float(a), float(s)) for a, s in zip(amplitude, sd, strict=True)]
+    _stack(axes, curves.ppm[shown], curves.members[:, shown], curves.names, notes)
     axes.text(1.0, 1.0, " name, CRLB", transform=axes.transAxes, fontsize=7, va="top", style="italic")
     _ppm_axis(axes, curves.ppm[shown])
     return axes
+
+
+def basis_figure(basis: Basis, *, ppm_range: tuple[float, float] | None = None, width_hz: float = 3.0) -> Figure:
+    """Each member of a basis set by itself, one below the other, real part.
+
+    Args:
+        basis: the basis set.
+        ppm_range: lower and upper limit of the axis, ppm; 0.2 to 5 for 1H and the whole band for other nuclei.
+        width_hz: Gaussian width given to the lines so that they can be seen, Hz; the basis is not changed.
+
+    Raises:
+        InputError: the limits do not fit the axis.
+    """
+    acquisition = basis.acquisition
+    width = jnp.asarray(width_hz**2)
+    broad = jnp.asarray(basis.fid) * voigt_decay(jnp.asarray(basis.time_s), jnp.zeros(()), width)[None]
+    spectra, ppm = np.asarray(spectrum_of(broad).real), basis.ppm
+    if ppm_range is None and acquisition.nucleus == "1H" and ppm.min() < 0.2 and ppm.max() > 5:
+        ppm_range = (0.2, 5.0)
+    shown = slice(None) if ppm_range is None else acquisition.window(basis.n_points, ppm_range)
+    figure = Figure(figsize=(7.2, 0.8 + 0.3 * len(basis.names)), dpi=130, layout="constrained")
+    axes = figure.add_subplot()
+    _stack(axes, ppm[shown], spectra[:, shown], basis.names, [""] * len(basis.names))
+    _ppm_axis(axes, ppm[shown])
+    return figure
 
 
 def fit_figure(result: FitResult, *, index: int = 0, ppm_range: tuple[float, float] | None = None) -> Figure:
@@ -167,6 +182,24 @@ def plot_correlation(result: FitResult, *, index: int = 0, ax: Axes | None = Non
     bar.set_label("correlation of the amplitudes", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return axes
+
+
+def _stack(axes: Axes, ppm: np.ndarray, spectra: np.ndarray, names: tuple[str, ...], notes: list[str]) -> None:
+    """Labelled traces one below the other, macromolecules and lipids last and grey."""
+    order = sorted(range(len(names)), key=lambda k: is_macromolecule(names[k]))
+    traces = spectra[order]
+    offsets = _packed(traces, _inches_high(axes))
+    colour = 0
+    for k, trace, offset in zip(order, traces, offsets, strict=True):
+        heavy = is_macromolecule(names[k])
+        ink = GREY if heavy else PALETTE[colour % len(PALETTE)]
+        colour += not heavy
+        axes.plot(ppm, trace + offset, color=ink, linewidth=1.0)
+        label = f" {names[k]}  {notes[k]}"
+        axes.text(1.0, offset, label, transform=axes.get_yaxis_transform(), color=ink, fontsize=8, va="center")
+    placed = traces + offsets[:, None]
+    room = 10 * _POINT / _inches_high(axes) * max(float(np.ptp(placed)), 1e-30)  # of a label
+    axes.set_ylim(placed.min() - room, placed.max() + 1.6 * room)
 
 
 def _new_axes(size: tuple[float, float]) -> Axes:

@@ -1,7 +1,7 @@
 """Is the Cramér-Rao bound honest? Fit 200 noisy copies of one spectrum and compare their spread with the bound.
 
-The copies are made of the fitted parameters with a Voigt line whose widths lie away from zero: an estimate that rests on
-its bound, and its neighbours, spread less than the Cramér-Rao bound says.
+The copies are made of the fitted parameters with a Voigt line whose widths lie away from zero: an estimate that rests
+on its bound, and its neighbours, spread less than the Cramér-Rao bound says.
 
 Usage: python is_the_bound_honest.py [FIGURE.png]
 """

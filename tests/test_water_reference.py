@@ -32,8 +32,9 @@ def test_water_signal_is_that_at_time_zero_whatever_eddy_currents_and_first_poin
 
 
 @pytest.mark.parametrize("ppm", [2.008, 3.027])
-def test_a_singlet_is_weighed_alone(ppm):
-    lines = [(2.008, 3, 0, 0), (3.027, 3, 0, 0), (3.913, 2, 0, 0), (6.65, 1, 0, 0), (2.6, 4, 12, 0)]
+@pytest.mark.parametrize("gauss_hz", [0, 2.5])
+def test_a_singlet_is_weighed_alone_whatever_its_shape(ppm, gauss_hz):
+    lines = [(2.008, 3, 0, gauss_hz), (3.027, 3, 0, gauss_hz), (3.913, 2, 0, 0), (6.65, 1, 0, 0), (2.6, 4, 12, 0)]
     assert singlet_signal(lines_fid(lines), ACQUISITION, ppm) == pytest.approx(3.0, rel=4e-3)
 
 
