@@ -137,26 +137,47 @@ def simulate(options: BasisOptions) -> dict[str, Basis]:
     return {name: _without_empty(basis) for name, basis in bases.items()}
 
 
-def write(options: BasisOptions, bases: dict[str, Basis]) -> list[Path]:
+def write(options: BasisOptions, bases: dict[str, Basis], folder: Path) -> list[Path]:
     """Write each basis and its figure; a name is added to that of the file when there are several.
 
+    Args:
+        options: tells the names and the format.
+        bases: from `simulate`.
+        folder: where to write, instead of into the folder that `options.out` names.
+
     Returns:
-        The files and folders written.
+        The files and folders as they are called below the folder of `options.out`.
 
     Raises:
         InputError: something cannot be written, or the format cannot hold it.
     """
     written = []
     for name, basis in bases.items():
-        out = options.out
-        place = out if name == "all" else out.with_name(f"{out.stem}_{name}{out.suffix}")
-        ending = place.suffix.lower()
-        kind: BasisFormat = "lcmodel" if ending == ".basis" else "jmrui" if ending == ".txt" else options.format
-        write_basis(place, basis, kind)
-        picture = place.with_name(f"{place.stem if kind in ('lcmodel', 'jmrui') else place.name}.png")
-        basis_figure(basis).savefig(picture)
-        written += [place, picture]
+        place, kind = _target(options, name)
+        write_basis(folder / place.name, basis, kind)
+        stem = place.stem if kind in ("lcmodel", "jmrui") else place.name
+        basis_figure(basis).savefig(folder / f"{stem}.png")
+        written += [place, place.with_name(f"{stem}.png")]
     return written
+
+
+def check_targets(options: BasisOptions) -> None:
+    """Refuse a folder that holds files already: members of another basis would stay among the new ones.
+
+    Raises:
+        InputError: there is such a folder.
+    """
+    for name in sequences_of(options):
+        place, _ = _target(options, name)
+        if place.is_dir() and any(place.iterdir()):
+            raise InputError(f"{place}: holds files already; a basis set is written into a new or empty folder")
+
+
+def _target(options: BasisOptions, name: str) -> tuple[Path, BasisFormat]:
+    out = options.out
+    place = out if name == "all" else out.with_name(f"{out.stem}_{name}{out.suffix}")
+    ending = place.suffix.lower()
+    return place, "lcmodel" if ending == ".basis" else "jmrui" if ending == ".txt" else options.format
 
 
 def _with_lines(basis: Basis, options: BasisOptions) -> Basis:

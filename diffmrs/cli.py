@@ -235,29 +235,30 @@ def _basis(arguments: argparse.Namespace) -> None:
     if arguments.format not in ("nifti", "raw", "fsl"):
         raise InputError(f"--format is {arguments.format!r}; it must be nifti, raw or fsl")
     _start_jax()
-    from diffmrs.basis_files import BasisOptions, acquisition_of, simulate, write
+    from diffmrs.basis_files import BasisOptions, acquisition_of, check_targets, simulate, write
     from diffmrs.compile_clock import CompileClock
     from diffmrs.staging import staged_folder
 
     times = {name: getattr(arguments, name) for name in ("te", "te1", "te2", "tm")}
+    options = BasisOptions(
+        out=arguments.out,
+        acquisition=acquisition_of(arguments.nucleus, arguments.frequency, arguments.bandwidth),
+        n_points=arguments.points,
+        sequence=arguments.sequence,
+        protocol=arguments.protocol,
+        times_ms={name: value for name, value in times.items() if value is not None},
+        delay_ms=arguments.delay,
+        edit_ppm=None if arguments.edit is None else (arguments.edit[0], arguments.edit[1]),
+        metabolites=None if arguments.metabolites is None else tuple(arguments.metabolites),
+        macromolecules=arguments.mm,
+        lorentzian_fwhm_hz=arguments.linewidth,
+        format=arguments.format,
+    )
+    check_targets(options)
     with staged_folder(arguments.out.parent) as folder:
-        options = BasisOptions(
-            out=folder / arguments.out.name,
-            acquisition=acquisition_of(arguments.nucleus, arguments.frequency, arguments.bandwidth),
-            n_points=arguments.points,
-            sequence=arguments.sequence,
-            protocol=arguments.protocol,
-            times_ms={name: value for name, value in times.items() if value is not None},
-            delay_ms=arguments.delay,
-            edit_ppm=None if arguments.edit is None else (arguments.edit[0], arguments.edit[1]),
-            metabolites=None if arguments.metabolites is None else tuple(arguments.metabolites),
-            macromolecules=arguments.mm,
-            lorentzian_fwhm_hz=arguments.linewidth,
-            format=arguments.format,
-        )
         with CompileClock() as clock:
             bases = simulate(options)
-        written = write(options, bases)
+        written = write(options, bases, folder)
     count = sum(len(basis.names) for basis in bases.values())
     print(
         f"diffmrs: simulated {count} members in {clock.seconds:.2f} s (compilation {clock.compile_seconds:.2f} s)",
@@ -265,7 +266,7 @@ def _basis(arguments: argparse.Namespace) -> None:
     )
     for name, basis in bases.items():
         print(f"{basis.source}{'' if name == 'all' else f' ({name})'}: {', '.join(basis.names)}")
-    print("\n".join(str(arguments.out.parent / path.name) for path in written))
+    print("\n".join(str(path) for path in written))
 
 
 def _baseline(text: str) -> int | None:
