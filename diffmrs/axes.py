@@ -103,19 +103,19 @@ class Acquisition:
         return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
-def spectrum_of(fid: Num[Array, "*batch points"]) -> Complex[Array, "*batch points"]:
+def spectrum_of(fid: Num[Array | np.ndarray, "*batch points"]) -> Complex[Array, "*batch points"]:
     r"""Spectrum of an FID, frequency rising (ppm falling) along the last axis.
 
     The first point is halved, as the trapezium rule of the one-sided Fourier integral demands; otherwise every line
     would stand on a constant offset. No scale factor: $S_k = \tfrac12 s_0 + \sum_{n>0} s_n e^{-2\pi i kn/N}$.
     """
-    halved = fid.at[..., 0].multiply(0.5)
+    halved = jnp.asarray(fid).at[..., 0].multiply(0.5)
     return jnp.fft.fftshift(jnp.fft.fft(halved, axis=-1), axes=-1)
 
 
-def fid_of(spectrum: Complex[Array, "*batch points"]) -> Complex[Array, "*batch points"]:
+def fid_of(spectrum: Complex[Array | np.ndarray, "*batch points"]) -> Complex[Array, "*batch points"]:
     """FID of a spectrum: the inverse of `spectrum_of`."""
-    fid = jnp.fft.ifft(jnp.fft.ifftshift(spectrum, axes=-1), axis=-1)
+    fid = jnp.fft.ifft(jnp.fft.ifftshift(jnp.asarray(spectrum), axes=-1), axis=-1)
     return fid.at[..., 0].multiply(2.0)
 
 

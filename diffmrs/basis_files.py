@@ -110,6 +110,9 @@ def sequences_of(options: BasisOptions) -> dict[str, Sequence]:
     for time in given:
         if time not in wanted:
             raise InputError(f"sequence {name} has no --{time}; it takes {_listed(wanted)}")
+    for time, value in (*given.items(), ("delay", options.delay_ms)):
+        if not 0 <= value < 1e4:
+            raise InputError(f"--{time} is {value:g}; it must be between 0 and 10000 ms")
     if options.delay_ms and name != "fid":
         raise InputError(f"sequence {name} has no --delay; only fid has")
     if options.edit_ppm is not None and name not in _EDITED:

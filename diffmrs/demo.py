@@ -1,7 +1,6 @@
 """A synthetic brain spectrum with known answers, so that the program can be tried without any file."""
 
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import jax
@@ -13,54 +12,22 @@ from diffmrs.data import Basis, Header, MRSData
 from diffmrs.fitting.prepare import DEFAULT_PPM_RANGE, default_groups
 from diffmrs.io import write_nifti_mrs
 from diffmrs.model.baseline import NoBaseline
-from diffmrs.model.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import model_for, predict_fid
 from diffmrs.pipeline import FitRun, fit_data, write_outputs
 from diffmrs.results.layout import layout_of
+from diffmrs.spins import macromolecule_basis, press, simulate_basis
 
 ACQUISITION = Acquisition(dwell_time_s=1 / 2000, spectrometer_frequency_mhz=123.25)
 N_POINTS = 1024
 NOISE_SD = 2.4  # of the real part of each sample; the tallest line then stands about 65 noise standard deviations high
 
-# Multiplets to first order: chemical shift (ppm), protons, couplings (Hz), one doublet splitting each. Shifts and
-# couplings: Govindaraju, Young & Maudsley 2000, NMR Biomed 13:129; GABA: Near et al. 2013, MRM 70:1183. Evolution
-# during the echo time is left out.
-MULTIPLETS: dict[str, tuple[tuple[float, int, tuple[float, ...]], ...]] = {
-    "Cr": ((3.027, 3, ()), (3.913, 2, ())),
-    "GABA": ((2.284, 2, (7.3, 7.3)), (1.888, 2, (7.3, 7.3, 7.5, 7.5)), (3.013, 2, (7.5, 7.5))),
-    "Gln": ((3.753, 1, (5.8, 6.5)), (2.119, 2, (5.8, 6.3, 9.2)), (2.443, 2, (6.3, 9.2))),
-    "Glu": ((3.743, 1, (7.3, 4.7)), (2.038, 1, (7.3, 14.8, 6.4, 8.4)), (2.120, 1, (4.7, 14.8, 8.5, 6.9)),
-            (2.345, 2, (6.4, 8.5))),
-    "GPC": ((3.212, 9, ()), (3.659, 2, (3.1, 5.9)), (3.605, 1, (14.8, 5.8)), (3.672, 1, (14.8, 4.5)),
-            (3.903, 1, (5.8, 4.5, 5.8, 4.5)), (3.908, 2, (5.8, 6.0))),
-    "GSH": ((3.769, 3, ()), (2.926, 1, (14.1, 7.1)), (2.975, 1, (14.1, 4.7)), (2.152, 2, (6.3, 6.7, 7.6)),
-            (2.535, 2, (6.7, 7.6))),
-    "Ins": ((3.522, 2, (2.9, 10.0)), (4.054, 1, (2.9, 3.0)), (3.614, 2, (10.0, 9.5)), (3.269, 1, (9.5, 9.5))),
-    "Lac": ((1.314, 3, (6.9,)), (4.097, 1, (6.9, 6.9, 6.9))),
-    "NAA": ((2.008, 3, ()), (2.673, 1, (15.6, 3.9)), (2.486, 1, (15.6, 9.8)), (4.382, 1, (3.9, 9.8))),
-    "NAAG": ((2.042, 3, ()), (2.721, 1, (15.9, 4.4)), (2.519, 1, (15.9, 9.5)), (2.185, 2, (7.6, 7.6)),
-             (2.049, 1, (14.3, 4.6)), (1.881, 1, (14.3, 8.4)), (4.128, 1, (4.6, 8.4))),
-    "PCr": ((3.029, 3, ()), (3.930, 2, ())),
-    "sIns": ((3.340, 6, ()),),
-    "Tau": ((3.421, 2, (6.6, 6.6)), (3.246, 2, (6.6, 6.6))),
-}  # fmt: skip
-
-# Macromolecules as Gaussian lines: chemical shift (ppm), protons, full width at half maximum (ppm).
-MACROMOLECULES = {
-    "MM09": (0.91, 3.0, 0.14),
-    "MM12": (1.21, 2.0, 0.15),
-    "MM14": (1.43, 2.0, 0.17),
-    "MM17": (1.67, 2.0, 0.15),
-    "MM20": (2.05, 3.0, 0.18),
-}
-
 # About what a healthy brain holds, mM.
 CONCENTRATIONS_MM = {
-    "Cr": 4.5, "GABA": 1.5, "Gln": 3.0, "Glu": 9.5, "GPC": 1.4, "GSH": 1.8, "Ins": 6.5, "Lac": 0.8, "NAA": 11.0,
-    "NAAG": 1.3, "PCr": 3.8, "sIns": 0.4, "Tau": 1.6,
-    "MM09": 5.0, "MM12": 3.5, "MM14": 5.0, "MM17": 3.5, "MM20": 6.0,
+    "Asp": 2.0, "Cr": 4.5, "GABA": 1.5, "Gln": 3.0, "Glu": 9.5, "GPC": 1.0, "GSH": 1.8, "Ins": 6.5, "Lac": 0.8,
+    "NAA": 11.0, "NAAG": 1.3, "PCho": 0.5, "PCr": 3.8, "sIns": 0.4, "Tau": 1.6,
 }  # fmt: skip
+MACROMOLECULES_MM = {"MM09": 5.0, "MM12": 3.5, "MM14": 5.0, "MM17": 3.5, "MM20": 6.0}
 
 
 @dataclass(frozen=True)
@@ -79,30 +46,16 @@ class Demo:
 
 
 def demo_basis(acquisition: Acquisition = ACQUISITION, n_points: int = N_POINTS) -> Basis:
-    """A small brain basis of first-order multiplets and Gaussian macromolecules.
+    """A brain basis as PRESS at an echo time of 30 ms gives it, with the macromolecules of LCModel.
 
-    One proton at unit concentration has a first sample of 1. Metabolite lines are 1 Hz wide (Lorentzian).
+    One proton at unit concentration has a first sample of 1. Lines have no width of their own.
 
     Args:
         acquisition: sampling and field.
         n_points: samples per FID.
     """
-    time_s = acquisition.time_s(n_points)
-
-    def line(ppm: float, offset_hz: float = 0.0) -> np.ndarray:
-        return np.exp(2j * np.pi * (acquisition.ppm_to_hz(ppm) + offset_hz) * time_s)
-
-    def multiplet(ppm: float, protons: int, couplings_hz: tuple[float, ...]) -> np.ndarray:
-        offsets = [sum(half, start=0.0) for half in product(*((j / 2, -j / 2) for j in couplings_hz))]
-        return protons * np.mean([line(ppm, offset) for offset in offsets], axis=0)
-
-    narrow = np.asarray(voigt_decay(jnp.asarray(time_s), jnp.asarray(1.0), jnp.asarray(0.0)))
-    rows = [sum(multiplet(*group) for group in groups) * narrow for groups in MULTIPLETS.values()]
-    for ppm, protons, width_ppm in MACROMOLECULES.values():
-        width_hz = width_ppm * acquisition.spectrometer_frequency_mhz
-        broad = voigt_decay(jnp.asarray(time_s), jnp.asarray(0.0), jnp.asarray(width_hz**2))
-        rows.append(protons * line(ppm) * np.asarray(broad))
-    return Basis(np.stack(rows), acquisition, (*MULTIPLETS, *MACROMOLECULES), "diffmrs demo: first-order multiplets")
+    metabolites = simulate_basis(tuple(CONCENTRATIONS_MM), press(0.011, 0.019), acquisition, n_points)
+    return metabolites.joined(macromolecule_basis("lcmodel", acquisition, n_points, tuple(MACROMOLECULES_MM)))
 
 
 def demo_spectrum(key: jax.Array, *, noise_sd: float = NOISE_SD) -> Demo:
@@ -115,11 +68,11 @@ def demo_spectrum(key: jax.Array, *, noise_sd: float = NOISE_SD) -> Demo:
     basis = demo_basis()
     groups = default_groups(basis)
     model = model_for(basis, ppm_range=DEFAULT_PPM_RANGE, groups=groups, baseline=NoBaseline())
-    amplitude = np.array([CONCENTRATIONS_MM[name] for name in basis.names])
+    amplitude = np.array([(CONCENTRATIONS_MM | MACROMOLECULES_MM)[name] for name in basis.names])
     truth = Parameters(
         amplitude=jnp.asarray(amplitude),
-        lorentzian_fwhm_hz=jnp.array([3.0, 2.0]),
-        gaussian_variance_hz2=jnp.array([4.0**2, 0.0]),
+        lorentzian_fwhm_hz=jnp.array([4.0, 4.0]),
+        gaussian_variance_hz2=jnp.array([4.0**2, 4.0**2]),
         frequency_shift_hz=jnp.array([-2.5, -2.5]),
         phase0_rad=jnp.asarray(0.4),
         delay_s=jnp.asarray(0.0),
