@@ -1,4 +1,8 @@
-"""Eddy currents and residual water, before and after: what --ecc and --remove-water do.
+"""
+Clean a spectrum before the fit
+===============================
+
+Eddy currents and residual water, before and after: what --ecc and --remove-water do.
 
 Runs without data: a synthetic brain spectrum gets a water line and the phase of eddy currents.
 

@@ -1,4 +1,8 @@
-"""Fit one spectrum and look at it: data, fit, baseline, residual and each metabolite by itself.
+"""
+Fit one spectrum
+================
+
+Fit one spectrum and look at it: data, fit, baseline, residual and each metabolite by itself.
 
 Runs without data: the spectrum is the synthetic one of `diffmrs demo`. For a measurement, replace two lines:
 

@@ -1,4 +1,8 @@
-"""Which points of the spectrum does an estimate rest on? The derivative of a fit with respect to its data tells.
+"""
+The derivative of a fit
+=======================
+
+Which points of the spectrum does an estimate rest on? The derivative of a fit with respect to its data tells.
 
 The fit is differentiated by the implicit function theorem, through bounds, phases, widths and baseline: the result is
 the weight that each point of the spectrum has in the fitted amplitude, nuisance parameters accounted for.

@@ -1,4 +1,8 @@
-"""Is the Cramér-Rao bound honest? Fit 200 noisy copies of one spectrum and compare their spread with the bound.
+"""
+Is the bound honest?
+====================
+
+Is the Cramér-Rao bound honest? Fit 200 noisy copies of one spectrum and compare their spread with the bound.
 
 The copies are made of the fitted parameters with a Voigt line whose widths lie away from zero: an estimate that rests
 on its bound, and its neighbours, spread less than the Cramér-Rao bound says.
