@@ -2,9 +2,9 @@
 Design echo times by gradient
 =============================
 
-The long echo times of PRESS at 3 T, macromolecules gone, with the smallest Cramér-Rao bound for 2-hydroxyglutarate, with
+The long echo times of PRESS at 3 T with the smallest Cramér-Rao bound for 2-hydroxyglutarate, with
 T2 decay: differentiated through Fisher information, signal and spins. A grid search stands beside it as proof, and
-the cross of Choi et al. (Nat Med 2012;18:624), who found 32 + 65 ms by simulation and phantoms.
+the choice of Choi et al. (Nat Med 2012;18:624), 32 + 65 ms.
 """
 
 import sys

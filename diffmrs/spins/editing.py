@@ -25,7 +25,7 @@ HERMES = {
 }
 
 
-def editing_pulse(*centres_ppm: float, width_ppm: float = 0.8) -> tuple[Pulse, ...]:
+def editing_pulse(*centres_ppm: float, width_ppm: float = 0.6) -> tuple[Pulse, ...]:
     """An ideal editing pulse: 180° for the spins within a band, nothing elsewhere.
 
     Args:
@@ -129,7 +129,7 @@ def hermes(
     te2_s: Number,
     *,
     bands_ppm: tuple[float, float] = (1.9, 4.56),
-    width_ppm: float = 0.8,
+    width_ppm: float = 0.6,
     **options: Any,
 ) -> dict[str, Sequence]:
     """The four sub-experiments of HERMES (Saleh et al., NeuroImage 2016;134:360): both bands, first, second, none.

@@ -5,6 +5,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
 
@@ -48,14 +49,15 @@ def _sum_of_lines(amplitude: Array, turn: Array, n_points: int) -> Array:
 
 
 def _powers(turn: Array, bits: int) -> Array:
-    """e^{2πi·turn·m} for m = 0 … 2**bits - 1, by doubling."""
-    powers = jnp.ones((*turn.shape, 1), dtype=jnp.result_type(turn, 1j))
-    for bit in range(bits):
-        # Whole turns are taken off first, so that a long FID keeps its last digits.
-        phase = turn * 2**bit
-        step = jnp.exp(2j * jnp.pi * (phase - jnp.round(phase)))
-        powers = jnp.concatenate([powers, powers * step[..., None]], axis=-1)
-    return powers
+    """e^{2πi·turn·m} for m = 0 … 2**bits - 1, three bits at a time."""
+    few = min(bits, 3)
+    # Whole turns are taken off first, so that a long FID keeps its last digits.
+    phase = turn[..., None] * np.arange(2**few).reshape((1,) * turn.ndim + (-1,))
+    powers = jnp.exp(2j * jnp.pi * (phase - jnp.round(phase)))
+    if few == bits:
+        return powers
+    rest = _powers(turn * 2**few, bits - few)
+    return (rest[..., :, None] * powers[..., None, :]).reshape(*turn.shape, -1)
 
 
 def decay(
