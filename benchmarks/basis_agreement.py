@@ -46,7 +46,7 @@ WHY = """## Why they differ
 - press_30ms_3T: 16 % is left for every singlet as well, so it is a property of the file (line shape), not of the spins.
 - MEGA-PRESS ON: depends on the editing pulse, whose shape the file does not tell: NAA, NAAG, Glu, Gln and the 2.28 ppm
   line of GABA lie on its edges. OFF, all but Asc, Cit and EtOH agree.
-- Cit, EtOH, Asc in the MEGA-PRESS file: other published shifts (see `variants`).
+- Cit, EtOH in the MEGA-PRESS file: FID-A has other shifts, 2.54 and 2.65, 1.19 and 3.67 ppm.
 - Single lines reach 0.999 and not 1 since the edges of the window cut their tails.
 """
 
