@@ -41,12 +41,12 @@ WHY = """## Why they differ
 - Asc: FID-A takes 4.6 Hz for J(5,6'), we take 7.37 Hz (Terpstra 2006), which agrees with the challenge basis.
 - PE: FID-A lets 31P and 14N be flipped by the 1H pulses as if they were protons; here they are not pulsed.
 - GABA, Asp, Gln, GSH, Tau in the challenge basis: other shifts and couplings. With the recovered ones (`fc2016`) 17
-  metabolites agree to 1e-5 with nothing fitted, so the difference is one of parameters. GSH and PCho have no recovered
-  set; their difference is not resolved.
+  metabolites agree to 1e-5 with nothing fitted, so the difference is one of parameters. PCho is recovered to
+  7e-3, GPC agrees to 3e-2 as published; GSH has no recovered set, its glycine part in that basis is not understood.
 - press_30ms_3T: 16 % is left for every singlet as well, so it is a property of the file (line shape), not of the spins.
 - MEGA-PRESS ON: depends on the editing pulse, whose shape the file does not tell: NAA, NAAG, Glu, Gln and the 2.28 ppm
   line of GABA lie on its edges. OFF, all but Asc, Cit and EtOH agree.
-- Cit, EtOH, Asc in the MEGA-PRESS file: other published shifts (see `variants`).
+- Cit, EtOH in the MEGA-PRESS file: FID-A has other shifts, 2.54 and 2.65, 1.19 and 3.67 ppm.
 - Single lines reach 0.999 and not 1 since the edges of the window cut their tails.
 """
 
