@@ -2,9 +2,8 @@
 Design echo times by gradient
 =============================
 
-The long echo times of PRESS at 3 T with the smallest Cramér-Rao bound for 2-hydroxyglutarate, with
-T2 decay: differentiated through Fisher information, signal and spins. A grid search stands beside it as proof, and
-the choice of Choi et al. (Nat Med 2012;18:624), 32 + 65 ms.
+The long echo times of PRESS at 3 T with the smallest Cramér-Rao bound for 2-hydroxyglutarate, T2 decay included. A grid
+search stands beside it as proof, and the choice of Choi et al. (Nat Med 2012;18:624), 32 + 65 ms.
 """
 
 import sys
