@@ -6,19 +6,17 @@ over the copies against the bound.
     python benchmarks/coverage.py [--data DIR] [--out DIR] [--copies 500]
 """
 
-import argparse
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import jax
+from common import arguments, use_all_cores, write_json
 
-jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+use_all_cores()
 
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
-from fitting_challenge import load, rounded  # noqa: E402
+from fitting_challenge import load  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 import diffmrs  # noqa: E402
@@ -26,15 +24,8 @@ from diffmrs.uncertainty import parametric_bootstrap  # noqa: E402
 
 
 def main() -> None:
-    default = os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where results go")
-    parser.add_argument("--copies", type=int, default=500)
-    options = parser.parse_args()
+    options = arguments(__doc__, copies=500)
     folder = options.data / "15_fitting_challenge_2016"
-    if not folder.is_dir():
-        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
 
     # The synthetic spectrum: dataset 1 with its true amplitudes, the fitted phases, shifts and baseline, and a Voigt
     # line of 3 Hz and 4 Hz, so that no width rests on its bound (there, estimates spread less than the bound says).
@@ -71,9 +62,8 @@ def main() -> None:
         }
         for m in counted
     }
-    options.out.mkdir(parents=True, exist_ok=True)
     summary = {"command": "python benchmarks/coverage.py", "copies": options.copies, "metabolites": table}
-    (options.out / "coverage.json").write_text(json.dumps(rounded(summary), indent=1) + "\n")
+    write_json(options.out / "coverage.json", summary)
     picture(table, options.out / "coverage.png")
     print("metabolite  CRLB/%  coverage/%  SD/CRLB  bias/CRLB")
     for name, row in table.items():

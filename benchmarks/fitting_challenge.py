@@ -6,17 +6,15 @@ estimate and truth; then the mean over datasets. One documented setting for all 
     python benchmarks/fitting_challenge.py [--data DIR] [--out DIR] [--copies 16]
 """
 
-import argparse
 import csv
-import json
-import os
 import platform
 import time
 from pathlib import Path
 
 import jax
+from common import arguments, use_all_cores, write_json
 
-jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+use_all_cores()
 
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
@@ -33,16 +31,8 @@ PEERS = {"LCModel 6.3, defaults": (0.557, 0.433), "FSL-MRS 2.4.8, Newton": (0.49
 
 
 def main() -> None:
-    default = os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where results go")
-    parser.add_argument("--copies", type=int, default=16, help="copies of the 14 spectra in the timed batch")
-    options = parser.parse_args()
+    options = arguments(__doc__, copies=16)
     folder = options.data / "15_fitting_challenge_2016"
-    if not folder.is_dir():
-        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
-
     spectra, names, truth = load(folder)
     basis = diffmrs.read_basis(
         options.data / "12_basis_sets" / "challenge2016_press3T_30ms.BASIS.gz", remove_reference=True
@@ -69,8 +59,7 @@ def main() -> None:
         "versions": {"diffmrs": diffmrs.__version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}",
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "fitting_challenge.json").write_text(json.dumps(rounded(summary), indent=1) + "\n")
+    write_json(options.out / "fitting_challenge.json", summary)
     picture(names, factor[:, None] * amplitude, truth, error, options.out / "fitting_challenge.png")
     show(summary, names)
 
@@ -150,14 +139,6 @@ def show(summary: dict, names: list[str]) -> None:
         print(f"  {peer}: mean {mean:.3f}, median {median:.3f}")
     print(f"95 % intervals contain the truth in {100 * summary['interval_95_coverage']:.1f} % of cases")
     print(f"{seconds['ms_per_spectrum_median']:.2f} ms per spectrum in a batch of {seconds['spectra']}")
-
-
-def rounded(tree):
-    if isinstance(tree, dict):
-        return {key: rounded(value) for key, value in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return [rounded(value) for value in tree]
-    return float(f"{tree:.4g}") if isinstance(tree, (float, np.floating)) else tree
 
 
 if __name__ == "__main__":

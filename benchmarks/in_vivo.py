@@ -5,18 +5,14 @@
 Writes `in_vivo.md` and `in_vivo.json`, and one figure per spectrum.
 """
 
-import argparse
-import json
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
-import jax
+from common import arguments, use_all_cores, write_json
 
-jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+use_all_cores()
 
-from fitting_challenge import rounded  # noqa: E402
 
 from diffmrs.combine import combinations_of  # noqa: E402
 from diffmrs.pipeline import FitOptions, fit_files  # noqa: E402
@@ -67,15 +63,7 @@ def cases(data: Path) -> dict[str, tuple[FitOptions, Path]]:
 
 
 def main() -> None:
-    default = os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where results go")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
-    options.out.mkdir(parents=True, exist_ok=True)
-
+    options = arguments(__doc__)
     rows, collected = [], {}
     for title, (case, table) in cases(options.data).items():
         run = fit_files(case)
@@ -91,7 +79,7 @@ def main() -> None:
     caption = "Ratios to tCr, diffmrs / LCModel 6.3 (difference). `python benchmarks/in_vivo.py`"
     text = "\n".join([caption, "", head, *rows, ""])
     (options.out / "in_vivo.md").write_text(text)
-    (options.out / "in_vivo.json").write_text(json.dumps(rounded(collected), indent=1) + "\n")
+    write_json(options.out / "in_vivo.json", collected)
     print(text)
 
 

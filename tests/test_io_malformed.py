@@ -22,7 +22,7 @@ META = {"SpectrometerFrequency": [123.25], "ResonantNucleus": ["1H"]}
 FID = line(ACQUISITION, 64, 2.01)
 
 
-def refused(call, *words):
+def check_refused(call, *words):
     """The call fails with one line that holds all the words."""
     with pytest.raises(InputError) as caught:
         call()
@@ -75,7 +75,7 @@ def nifti(path, *, meta=META, samples=None, dwell=0.001, unit="sec", code=44, co
 )
 def test_header_entries(tmp_path, change, words):
     path = nifti(tmp_path / "a.nii", meta={**META, **change})
-    refused(lambda: read_data(path), str(path), *words)
+    check_refused(lambda: read_data(path), str(path), *words)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_header_entries(tmp_path, change, words):
 )
 def test_dimension_entries(tmp_path, change, words):
     path = nifti(tmp_path / "a.nii", meta={**META, **change}, samples=np.ones((1, 1, 1, 64, 3), np.complex64))
-    refused(lambda: read_data(path), str(path), *words)
+    check_refused(lambda: read_data(path), str(path), *words)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_dimension_entries(tmp_path, change, words):
 )
 def test_nifti_files(tmp_path, options, words):
     path = nifti(tmp_path / "a.nii", **options)
-    refused(lambda: read_data(path), str(path), *words)
+    check_refused(lambda: read_data(path), str(path), *words)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_unit_codes_outside_the_standard(tmp_path, code, fine):
         write_nifti_mrs(tmp_path / "b.nii", read_data(path))
         assert nib.load(tmp_path / "b.nii").header.get_xyzt_units()[1] == "sec"
     else:
-        refused(lambda: read_data(path), "xyzt_units")
+        check_refused(lambda: read_data(path), "xyzt_units")
 
 
 def test_a_header_that_claims_more_than_the_file_holds(tmp_path):
@@ -147,10 +147,10 @@ def test_a_header_that_claims_more_than_the_file_holds(tmp_path):
         content = bytearray(read_bytes(path))
         content[16 + 8 * 4 : 16 + 8 * 5] = np.array([2**40], "<i8").tobytes()  # dim[4] of NIfTI-2
         path.write_bytes(gzip.compress(bytes(content)) if name.endswith("gz") else bytes(content))
-        refused(lambda path=path: read_data(path), str(path), "claims", "cannot hold them")
+        check_refused(lambda path=path: read_data(path), str(path), "claims", "cannot hold them")
         content[16 + 8 * 4 : 16 + 8 * 5] = np.array([-3], "<i8").tobytes()
         path.write_bytes(gzip.compress(bytes(content)) if name.endswith("gz") else bytes(content))
-        refused(lambda path=path: read_data(path), str(path))
+        check_refused(lambda path=path: read_data(path), str(path))
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
@@ -160,7 +160,7 @@ def test_truncated_nifti(tmp_path, name, keep):
     path = nifti(tmp_path / name, samples=rng.normal(size=(1, 1, 1, 4096)).astype(np.complex64))
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
-    refused(lambda: read_data(path), str(path))
+    check_refused(lambda: read_data(path), str(path))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -213,7 +213,7 @@ def basis_text(badelt="0.00025", ndatab=64, extra="", rows=ROWS, head=HEAD):
 def test_lcmodel_basis(tmp_path, text, words):
     path = tmp_path / "a.basis"
     path.write_text(text)
-    refused(lambda: read_basis(path), str(path), *words)
+    check_refused(lambda: read_basis(path), str(path), *words)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_lcmodel_basis(tmp_path, text, words):
 def test_lcmodel_raw(tmp_path, text, options, words):
     path = tmp_path / "a.raw"
     path.write_text(text)
-    refused(lambda: read_data(path, **options), str(path), *words)
+    check_refused(lambda: read_data(path, **options), str(path), *words)
 
 
 JMRUI = (
@@ -266,7 +266,7 @@ JMRUI = (
 def test_jmrui(tmp_path, text, words):
     path = tmp_path / "a.txt"
     path.write_text(text)
-    refused(lambda: read_data(path), str(path), *[word.split("|")[-1] for word in words])
+    check_refused(lambda: read_data(path), str(path), *[word.split("|")[-1] for word in words])
 
 
 ENTRY = {
@@ -298,10 +298,10 @@ ENTRY = {
 def test_fsl_json(tmp_path, content, words):
     path = tmp_path / "a.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    refused(lambda: read_basis(path), str(path), *words)
+    check_refused(lambda: read_basis(path), str(path), *words)
 
 
-def without_another_error(path, content, reader, **options):
+def check_no_other_error(path, content, reader, **options):
     path.write_bytes(content)
     try:
         reader(path, **options)
@@ -330,7 +330,7 @@ def test_damaged_text_never_ends_in_another_error(tmp_path, name, position, leng
     start = int(position * len(content))
     content = content[:start] + insert + content[start + length :]
     options = {"dwell_time_s": 1e-3} if name == "a.raw" else {}
-    without_another_error(
+    check_no_other_error(
         tmp_path / name, content, read_basis if name in ("a.basis", "a.json") else read_data, **options
     )
 
@@ -338,7 +338,7 @@ def test_damaged_text_never_ends_in_another_error(tmp_path, name, position, leng
 @pytest.mark.parametrize("fortran_format", ["(" * 5000, "(999(999(999E15.6)))", "(0E15.6)", "(9999E15.6)", "(E0.0)"])
 def test_a_hostile_format_costs_nothing(tmp_path, fortran_format):
     text = f" $NMID FMTDAT='{fortran_format}' $END\n 1.0E-01-2.0E-02\n"
-    without_another_error(
+    check_no_other_error(
         tmp_path / "a.raw", text.encode(), read_data, dwell_time_s=1e-3, spectrometer_frequency_mhz=123.0
     )
 
@@ -365,71 +365,71 @@ def test_scanner_files_are_answered_with_the_command(tmp_path, name, command):
     path = tmp_path / name
     path.write_bytes(b"\x00\x01\x02")
     for reader in (read_data, read_basis):
-        refused(lambda reader=reader: reader(path), str(path), command)
+        check_refused(lambda reader=reader: reader(path), str(path), command)
 
 
 def test_varian_folder(tmp_path):
     (tmp_path / "x.fid").mkdir()
     for reader in (read_data, read_basis):
-        refused(lambda reader=reader: reader(tmp_path / "x.fid"), "spec2nii varian x.fid")
+        check_refused(lambda reader=reader: reader(tmp_path / "x.fid"), "spec2nii varian x.fid")
 
 
 def test_missing_empty_and_unknown(tmp_path):
-    refused(lambda: read_data(tmp_path / "none.nii"), "none.nii", "no such file")
-    refused(lambda: read_data(tmp_path), "is a folder")
-    refused(lambda: read_basis(tmp_path), "no basis member")
+    check_refused(lambda: read_data(tmp_path / "none.nii"), "none.nii", "no such file")
+    check_refused(lambda: read_data(tmp_path), "is a folder")
+    check_refused(lambda: read_basis(tmp_path), "no basis member")
     (tmp_path / "a.bin").write_bytes(b"\x00" * 100)
-    refused(lambda: read_data(tmp_path / "a.bin"), "a.bin", "unknown format", "NIfTI-MRS")
+    check_refused(lambda: read_data(tmp_path / "a.bin"), "a.bin", "unknown format", "NIfTI-MRS")
     (tmp_path / "a.md").write_text("hello")
-    refused(lambda: read_data(tmp_path / "a.md"), "unknown format")
+    check_refused(lambda: read_data(tmp_path / "a.md"), "unknown format")
     (tmp_path / "b.basis").write_text(basis_text())
-    refused(lambda: read_data(tmp_path / "b.basis"), "basis set")
-    refused(lambda: read_basis(tmp_path / "b.basis", dwell_time_s=1e-3), "dwell_time_s")
-    refused(lambda: read_basis(tmp_path / "b.basis", remove_reference=True), "no reference singlet")
+    check_refused(lambda: read_data(tmp_path / "b.basis"), "basis set")
+    check_refused(lambda: read_basis(tmp_path / "b.basis", dwell_time_s=1e-3), "dwell_time_s")
+    check_refused(lambda: read_basis(tmp_path / "b.basis", remove_reference=True), "no reference singlet")
     nifti(tmp_path / "c.nii")
-    refused(lambda: read_data(tmp_path / "c.nii", nucleus="1H"), "nucleus")
+    check_refused(lambda: read_data(tmp_path / "c.nii", nucleus="1H"), "nucleus")
 
 
 def test_damaged_gzip_and_a_bomb(tmp_path):
     good = gzip.compress(basis_text().encode())
     (tmp_path / "a.basis.gz").write_bytes(good[: len(good) // 2])
-    refused(lambda: read_basis(tmp_path / "a.basis.gz"), "a.basis.gz", "incomplete")
+    check_refused(lambda: read_basis(tmp_path / "a.basis.gz"), "a.basis.gz", "incomplete")
     (tmp_path / "b.basis.gz").write_bytes(good[:20] + b"xxxx" + good[24:])
-    refused(lambda: read_basis(tmp_path / "b.basis.gz"), "b.basis.gz")
+    check_refused(lambda: read_basis(tmp_path / "b.basis.gz"), "b.basis.gz")
     (tmp_path / "c.basis.gz").write_bytes(gzip.compress(b"\n" * 2_000_000))
-    refused(lambda: read_bytes(tmp_path / "c.basis.gz", max_bytes=1024**2), "more than 1 MiB")
+    check_refused(lambda: read_bytes(tmp_path / "c.basis.gz", max_bytes=1024**2), "more than 1 MiB")
 
 
 def test_writers_refuse_what_the_format_cannot_hold(tmp_path):
     basis = naa_and_creatine()
     long_name = Basis(basis.fid, ACQUISITION, ("NAA", "Creatine"))
-    refused(lambda: write_basis(tmp_path / "a.basis", long_name, "lcmodel"), "Creatine", "six letters")
+    check_refused(lambda: write_basis(tmp_path / "a.basis", long_name, "lcmodel"), "Creatine", "six letters")
     centred = Basis(basis.fid, Acquisition(0.00025, 123.25, "1H", 4.7), basis.names)
-    refused(lambda: write_basis(tmp_path / "a.basis", centred, "lcmodel"), "4.7 ppm", "4.65")
-    refused(lambda: write_basis(tmp_path / "b", centred, "fsl"), "4.7 ppm")
+    check_refused(lambda: write_basis(tmp_path / "a.basis", centred, "lcmodel"), "4.7 ppm", "4.65")
+    check_refused(lambda: write_basis(tmp_path / "b", centred, "fsl"), "4.7 ppm")
     slash = Basis(basis.fid, ACQUISITION, ("NAA", "../x"))
-    refused(lambda: write_basis(tmp_path / "b", slash, "fsl"), "'../x' cannot be a file name")
+    check_refused(lambda: write_basis(tmp_path / "b", slash, "fsl"), "'../x' cannot be a file name")
     case = Basis(basis.fid, ACQUISITION, ("Ins", "ins"))
-    refused(lambda: write_basis(tmp_path / "b", case, "nifti"), "differ only in case")
+    check_refused(lambda: write_basis(tmp_path / "b", case, "nifti"), "differ only in case")
     semicolon = Basis(basis.fid, ACQUISITION, ("NAA", "a;b"))
-    refused(lambda: write_basis(tmp_path / "a.txt", semicolon, "jmrui"), "';'")
-    refused(lambda: write_nifti_mrs(tmp_path / "a.txt", MRSData(FID, ACQUISITION)), "*.nii")
+    check_refused(lambda: write_basis(tmp_path / "a.txt", semicolon, "jmrui"), "';'")
+    check_refused(lambda: write_nifti_mrs(tmp_path / "a.txt", MRSData(FID, ACQUISITION)), "*.nii")
     bad = FID.copy()
     bad[3] = np.nan
-    refused(lambda: write_lcmodel_raw(tmp_path / "a.raw", MRSData(bad, ACQUISITION)), "NaN")
+    check_refused(lambda: write_lcmodel_raw(tmp_path / "a.raw", MRSData(bad, ACQUISITION)), "NaN")
     wrong = Header().with_meta(EchoTime=-1)
-    refused(lambda: write_nifti_mrs(tmp_path / "a.nii", MRSData(FID, ACQUISITION, (), wrong)), "EchoTime")
-    refused(lambda: remove_reference_singlet(basis), "no reference singlet")
+    check_refused(lambda: write_nifti_mrs(tmp_path / "a.nii", MRSData(FID, ACQUISITION, (), wrong)), "EchoTime")
+    check_refused(lambda: remove_reference_singlet(basis), "no reference singlet")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     data = MRSData(FID, ACQUISITION)
-    refused(lambda: write_nifti_mrs(tmp_path / "none" / "a.nii", data), "none", "does not exist")
+    check_refused(lambda: write_nifti_mrs(tmp_path / "none" / "a.nii", data), "none", "does not exist")
     (tmp_path / "x.nii").mkdir()
-    refused(lambda: write_nifti_mrs(tmp_path / "x.nii", data), "is a folder")
+    check_refused(lambda: write_nifti_mrs(tmp_path / "x.nii", data), "is a folder")
     if Path("/proc").is_dir():  # nobody, not even root, can create a file there
-        refused(lambda: write_nifti_mrs("/proc/a.nii", data), "/proc", "cannot write")
-        refused(lambda: write_basis("/proc/a", naa_and_creatine(), "fsl"), "/proc/a", "cannot be created")
+        check_refused(lambda: write_nifti_mrs("/proc/a.nii", data), "/proc", "cannot write")
+        check_refused(lambda: write_basis("/proc/a", naa_and_creatine(), "fsl"), "/proc/a", "cannot be created")
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):

@@ -1,0 +1,48 @@
+"""What the benchmarks share: all cores, the folder of the reference data, and small result files."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+HERE = Path(__file__).parent
+
+
+def use_all_cores() -> None:
+    """One JAX device per core; before anything is computed."""
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
+def arguments(description: str | None, **integers: int) -> argparse.Namespace:
+    """Command line with --data and --out, and whole-number options with their defaults.
+
+    Exits with one line when the reference data are not there.
+    """
+    default = os.environ.get("DIFFMRS_DATA", HERE.parents[1] / "shared" / "data")
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go")
+    for name, value in integers.items():
+        parser.add_argument(f"--{name}", type=int, default=value, help="default %(default)s")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
+    options.out.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def write_json(path: Path, results: dict[str, Any]) -> None:
+    """Write results with four significant digits."""
+    path.write_text(json.dumps(_rounded(results), indent=1) + "\n")
+
+
+def _rounded(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _rounded(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_rounded(value) for value in tree]
+    return float(f"{tree:.4g}") if isinstance(tree, float | np.floating) else tree
