@@ -10,7 +10,7 @@ from synthetic import ACQUISITION, TRUTH, basis, data, fid, truth_vector
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fitting import Bounds, Status, fit
+from diffmrs.fitting import Bounds, Status, fit, fit_fid, fit_table
 from diffmrs.fitting.engine import over_voxels
 from diffmrs.model import NoBaseline, PolynomialBaseline
 
@@ -107,6 +107,16 @@ def test_the_engine_gives_the_same_whatever_the_devices_and_chunks(chunk, device
     )
     np.testing.assert_array_equal(got["sum"], 2 * rows.sum(axis=1))
     np.testing.assert_array_equal(got["row"], rows)
+
+
+def test_side_by_side_as_on_an_accelerator_gives_the_same_answers():
+    fids = jnp.asarray(np.stack([fid(noise_sd=NOISE, seed=s) for s in range(4)]), jnp.complex64)
+    one_by_one = fit(MRSData(fids, ACQUISITION), basis())
+    table = fit_table(jnp.asarray(one_by_one.basis.fid), one_by_one.model)
+    together = jax.jit(jax.vmap(lambda y: fit_fid(y, table, one_by_one.model)))(fids)
+    gap = (np.asarray(together.parameters.amplitude) - amplitudes(one_by_one)) / np.asarray(together.sd.amplitude)
+    assert np.abs(gap).max() < 0.02
+    np.testing.assert_array_equal(together.status, Status.CONVERGED)
 
 
 def test_a_fit_compiles_once_per_shape():
