@@ -1,5 +1,7 @@
 """Radio-frequency pulses: what they do to a spin, and the files of the vendors."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ from diffmrs.spins.pulses import (
     read_pulse,
     refocusing_profile,
     sinc_pulse,
+    slr_pulse,
 )
 
 ADIABATIC = {
@@ -133,3 +136,32 @@ def test_figures_draw_on_the_axes_they_are_given():
     assert plot_profile(sinc_pulse(3e-3, 90.0), ax) is ax
     assert len(ax.lines) == 3
     assert plot_pulse(goia_wurst_pulse(3.5e-3, 20000.0, 900.0)).lines
+
+
+@pytest.mark.parametrize(("kind", "product"), [("excitation", 8.0), ("refocusing", 6.0), ("inversion", 8.0)])
+def test_an_slr_pulse_acts_in_its_band_and_nowhere_else(kind, product):
+    pytest.importorskip("sigpy")
+    duration = 5e-3
+    pulse = slr_pulse(duration, kind, time_bandwidth=product)
+    assert pulse.bandwidth_hz == pytest.approx(product / duration, rel=0.2)
+    inside, outside = (
+        np.linspace(-0.2, 0.2, 9) * pulse.bandwidth_hz,
+        np.array([-2.0, -1.2, 1.2, 2.0]) * product / duration,
+    )
+    if kind == "excitation":
+        assert np.min(np.abs(excitation_profile(pulse, inside))) > 0.97
+        assert np.max(np.abs(excitation_profile(pulse, outside))) < 0.03
+    elif kind == "refocusing":
+        assert np.min(np.abs(refocusing_profile(pulse, inside))) > 0.97
+        assert np.max(np.abs(refocusing_profile(pulse, outside))) < 0.03
+    else:
+        assert np.max(inversion_profile(pulse, inside)) < -0.95
+        assert np.min(inversion_profile(pulse, outside)) > 0.95
+
+
+def test_slr_without_sigpy_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sigpy.mri.rf.slr", None)
+    with pytest.raises(InputError, match=r"diffmrs\[pulses\]"):
+        slr_pulse(5e-3, "refocusing")
+    with pytest.raises(InputError, match="time-bandwidth"):
+        slr_pulse(5e-3, "refocusing", time_bandwidth=200.0)

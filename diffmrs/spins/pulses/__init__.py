@@ -10,6 +10,7 @@ from diffmrs.spins.pulses.profile import (
     inversion_profile,
     refocusing_profile,
 )
+from diffmrs.spins.pulses.slr import slr_pulse
 from diffmrs.spins.rfpulse import RFPulse
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "read_pulse",
     "refocusing_profile",
     "sinc_pulse",
+    "slr_pulse",
 ]
