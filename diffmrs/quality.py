@@ -8,7 +8,7 @@ import numpy as np
 from diffmrs.curves import signal_height
 from diffmrs.data import Basis, is_macromolecule
 from diffmrs.fitting import FitResult, Status
-from diffmrs.model.lineshape import voigt_fwhm_hz
+from diffmrs.lineshape import voigt_fwhm_hz
 
 MISFIT_CHI2 = 2.0  # reduced chi-square above which a reader is warned
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from diffmrs.model.lineshape import voigt_decay
+from diffmrs.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
 

@@ -1,9 +1,9 @@
 """The signal model: lineshape, phases, baseline and their linear combination, with its derivative."""
 
+from diffmrs.lineshape import voigt_decay, voigt_fwhm_hz
 from diffmrs.model.baseline import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.model.fisher import covariance_bound, fisher_information
 from diffmrs.model.jacobian import predict_and_jacobian
-from diffmrs.model.lineshape import voigt_decay, voigt_fwhm_hz
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import (
     SignalModel,

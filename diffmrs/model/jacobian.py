@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex
 
-from diffmrs.model.lineshape import GAUSSIAN_EXPONENT
+from diffmrs.lineshape import GAUSSIAN_EXPONENT
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, first_order_phase, group_modulation
 

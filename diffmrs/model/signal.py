@@ -15,8 +15,8 @@ from jaxtyping import Array, Complex
 
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.data import Basis
+from diffmrs.lineshape import voigt_decay
 from diffmrs.model.baseline import Baseline
-from diffmrs.model.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis
 from diffmrs.errors import InputError
+from diffmrs.lineshape import voigt_decay
 from diffmrs.spins.events import Number, Sequence, ShapedPulse
 from diffmrs.spins.library import SPIN, Metabolite, metabolite
-from diffmrs.spins.lines import decay, signal
+from diffmrs.spins.lines import signal
 from diffmrs.spins.play import Conditions, Grid, spectrum_lines
 from diffmrs.spins.precision import in_float64
 
@@ -124,7 +125,9 @@ def _fids(plan: _Plan, numbers: dict[str, Any]) -> jax.Array:
     )
     belongs = (np.arange(plan.n_members)[:, None] == member_of_chunk[None, :]).astype(float)
     fid = belongs @ per_chunk
-    return fid * decay(jnp.arange(plan.n_points) * dwell, numbers["lorentzian"], numbers["gaussian"])[None, :]
+    return (
+        fid * voigt_decay(jnp.arange(plan.n_points) * dwell, numbers["lorentzian"], numbers["gaussian"] ** 2)[None, :]
+    )
 
 
 def _all_lines(plan: _Plan, numbers: dict[str, Any]) -> tuple[jax.Array, jax.Array, jax.Array]:

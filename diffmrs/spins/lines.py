@@ -58,18 +58,3 @@ def _powers(turn: Array, bits: int) -> Array:
         return powers
     rest = _powers(turn * 2**few, bits - few)
     return (rest[..., :, None] * powers[..., None, :]).reshape(*turn.shape, -1)
-
-
-def decay(
-    time_s: Float[Array, " points"], lorentzian_fwhm_hz: Float[Array, ""], gaussian_fwhm_hz: Float[Array, ""]
-) -> Float[Array, " points"]:
-    r"""Decay of a Voigt line, 1 at time zero: $\exp(-\pi L t - (\pi G t)^2 / (4\ln 2))$.
-
-    Args:
-        time_s: sample times, s.
-        lorentzian_fwhm_hz: Lorentzian full width at half maximum $L$, Hz.
-        gaussian_fwhm_hz: Gaussian full width at half maximum $G$, Hz.
-    """
-    return jnp.exp(
-        -jnp.pi * lorentzian_fwhm_hz * time_s - (jnp.pi * gaussian_fwhm_hz * time_s) ** 2 / (4 * math.log(2))
-    )

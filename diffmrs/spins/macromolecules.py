@@ -14,8 +14,8 @@ import numpy as np
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis
 from diffmrs.errors import InputError
+from diffmrs.lineshape import voigt_decay
 from diffmrs.pytree import container
-from diffmrs.spins.lines import decay
 from diffmrs.spins.precision import in_float64
 
 ArrayLike = jax.Array | np.ndarray
@@ -154,7 +154,7 @@ def _fids(acquisition: Acquisition, n_points: int, lines: MacromoleculeSet) -> j
 
     def one(ppm: Any, lorentzian: Any, gaussian: Any, protons: Any) -> jax.Array:
         turns = jnp.exp(2j * jnp.pi * acquisition.ppm_to_hz(ppm) * time)
-        return protons * turns * decay(time, lorentzian * scale, gaussian * scale)
+        return protons * turns * voigt_decay(time, lorentzian * scale, (gaussian * scale) ** 2)
 
     each = jax.vmap(one)(lines.ppm, lines.lorentzian_fwhm, lines.gaussian_fwhm, lines.protons)
     belongs = np.arange(len(lines.names))[:, None] == np.array(lines.member)[None, :]
