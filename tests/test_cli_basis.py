@@ -6,7 +6,7 @@ import pytest
 from diffmrs import compile_cache
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.cli import main
-from diffmrs.io import read_basis
+from diffmrs.io import read_basis, write_basis
 from diffmrs.spins import press, simulate_basis
 
 PRESS = ["--sequence", "press", "--te1", "11", "--te2", "19"]
@@ -41,6 +41,20 @@ def test_every_format_reads_back_as_what_was_simulated(name, options, tmp_path, 
     assert found.ppm[spectrum.argmax()] == pytest.approx(2.008, abs=0.05), "on which side is NAA"
     assert (tmp_path / f"{name.split('.')[0]}.png").read_bytes().startswith(b"\x89PNG")
     assert "simulated: PRESS: NAA, Cr, Lac" in capsys.readouterr().out
+
+
+def test_a_basis_survives_a_journey_through_all_formats(tmp_path):
+    basis = simulate_basis(("NAA", "Cr", "Lac"), press(0.011, 0.019), Acquisition(5e-4, 123.25), 256)
+    travelled = basis
+    for kind, name in (("nifti", "a"), ("lcmodel", "b.BASIS"), ("jmrui", "c.txt"), ("fsl", "d"), ("raw", "e")):
+        write_basis(tmp_path / name, travelled, kind)
+        sampling = {"dwell_time_s": 5e-4, "spectrometer_frequency_mhz": 123.25} if kind == "raw" else {}
+        travelled = read_basis(tmp_path / name, **sampling)
+    assert set(travelled.names) == set(basis.names) and travelled.acquisition == basis.acquisition
+    for member in basis.names:
+        np.testing.assert_allclose(
+            np.asarray(travelled.fid)[travelled.index(member)], np.asarray(basis.fid)[basis.index(member)], atol=1e-3
+        )
 
 
 def test_macromolecules_and_linewidth_are_added_on_request(tmp_path):

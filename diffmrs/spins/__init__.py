@@ -9,6 +9,7 @@ from diffmrs.spins.play import Grid
 from diffmrs.spins.protocols import PROTOCOLS, Protocol, protocol
 from diffmrs.spins.rfpulse import RFPulse
 from diffmrs.spins.sequences import press, pulse_acquire, slaser, special, spin_echo, steam
+from diffmrs.spins.spectrum import SpectralLines, simulate_lines
 
 __all__ = [
     "BRAIN",
@@ -27,6 +28,7 @@ __all__ = [
     "RFPulse",
     "Sequence",
     "ShapedPulse",
+    "SpectralLines",
     "SpinGroup",
     "describe",
     "editing_pulse",
@@ -44,6 +46,7 @@ __all__ = [
     "pulse_acquire",
     "simulate_basis",
     "simulate_edited",
+    "simulate_lines",
     "slaser",
     "special",
     "spin_echo",

@@ -85,15 +85,37 @@ def simulate_basis(
     chosen = _resolve(metabolites, acquisition)
     if n_points < 16:
         raise InputError(f"n_points is {n_points}; at least 16 are needed")
+    check_widths(lorentzian_fwhm_hz, gaussian_fwhm_hz)
+    plan, numbers = planned(
+        chosen, sequence, acquisition, n_points, spectrometer_frequency_mhz, frequency_offset_hz, b1_scale, grid
+    )
+    numbers |= {"lorentzian": lorentzian_fwhm_hz, "gaussian": gaussian_fwhm_hz}
+    fid = _simulator(plan)(numbers)
+    return Basis(fid, acquisition, tuple(m.name for m in chosen), source=f"simulated: {sequence.name}")
+
+
+def check_widths(lorentzian_fwhm_hz: Number, gaussian_fwhm_hz: Number) -> None:
+    """Refuse linewidths that are not finite or negative."""
     for name, value in (("lorentzian_fwhm_hz", lorentzian_fwhm_hz), ("gaussian_fwhm_hz", gaussian_fwhm_hz)):
         _check_number(name, value, minimum=0.0)
+
+
+def planned(
+    chosen: list[Metabolite],
+    sequence: Sequence,
+    acquisition: Acquisition,
+    n_points: int,
+    spectrometer_frequency_mhz: Number | None,
+    frequency_offset_hz: Number,
+    b1_scale: Number,
+    grid: Grid | None,
+) -> tuple[_Plan, dict[str, Any]]:
+    """What is compiled for, and the numbers it is given; see `simulate_basis` for the arguments."""
     for name, value in (("frequency_offset_hz", frequency_offset_hz), ("b1_scale", b1_scale)):
         _check_number(name, value)
     if spectrometer_frequency_mhz is not None:
         _check_number("spectrometer_frequency_mhz", spectrometer_frequency_mhz, minimum=1e-3)
     stacks, members = _stacked(chosen)
-    grid = grid or Grid()
-    plan = _Plan(members, len(chosen), n_points, acquisition.ppm_reference, grid)
     frequency = spectrometer_frequency_mhz
     numbers = {
         "stacks": stacks,
@@ -102,11 +124,8 @@ def simulate_basis(
         "offset_hz": frequency_offset_hz,
         "b1_scale": b1_scale,
         "dwell_s": acquisition.dwell_time_s,
-        "lorentzian": lorentzian_fwhm_hz,
-        "gaussian": gaussian_fwhm_hz,
     }
-    fid = _simulator(plan)(numbers)
-    return Basis(fid, acquisition, tuple(m.name for m in chosen), source=f"simulated: {sequence.name}")
+    return _Plan(members, len(chosen), n_points, acquisition.ppm_reference, grid or Grid()), numbers
 
 
 @functools.lru_cache(maxsize=256)
@@ -115,9 +134,13 @@ def _simulator(plan: _Plan) -> Any:
 
 
 def _fids(plan: _Plan, numbers: dict[str, Any]) -> jax.Array:
-    amplitude, slope, frequency = _all_lines(plan, numbers)
-    members = np.concatenate([np.repeat(ids, _count(n)) for n, ids in plan.members])
-    order, member_of_chunk = _chunks(members, plan.n_members)
+    return _sampled(plan, _all_lines(plan, numbers), numbers)
+
+
+def _sampled(plan: _Plan, lines: tuple[jax.Array, jax.Array, jax.Array], numbers: dict[str, Any]) -> jax.Array:
+    """FIDs of the members from their lines."""
+    amplitude, slope, frequency = lines
+    order, member_of_chunk = _chunks(members_of_lines(plan), plan.n_members)
     gather = jnp.where(order >= 0, 1.0, 0.0)
     dwell = numbers["dwell_s"]
     per_chunk = signal(
@@ -125,9 +148,13 @@ def _fids(plan: _Plan, numbers: dict[str, Any]) -> jax.Array:
     )
     belongs = (np.arange(plan.n_members)[:, None] == member_of_chunk[None, :]).astype(float)
     fid = belongs @ per_chunk
-    return (
-        fid * voigt_decay(jnp.arange(plan.n_points) * dwell, numbers["lorentzian"], numbers["gaussian"] ** 2)[None, :]
-    )
+    time = jnp.arange(plan.n_points) * dwell
+    return fid * voigt_decay(time, numbers["lorentzian"], numbers["gaussian"] ** 2)[None, :]
+
+
+def members_of_lines(plan: _Plan) -> np.ndarray:
+    """The member each line belongs to, [lines]."""
+    return np.concatenate([np.repeat(ids, _count(n)) for n, ids in plan.members])
 
 
 def _all_lines(plan: _Plan, numbers: dict[str, Any]) -> tuple[jax.Array, jax.Array, jax.Array]:
