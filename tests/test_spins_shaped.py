@@ -16,6 +16,7 @@ from diffmrs.spins import (
     Sequence,
     ShapedPulse,
     SpinGroup,
+    mega_press,
     press,
     pulse_acquire,
     simulate_basis,
@@ -103,6 +104,18 @@ def test_selective_excitation_is_rephased():
     basis = simulate_basis(["H2O"], sequence, ACQUISITION, 16, grid=Grid(positions=64))
     assert basis.fid[0, 0].real == pytest.approx(2.0, rel=0.1)
     assert abs(basis.fid[0, 0].imag) < 0.05
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda **o: slaser(0.04, **o), lambda **o: mega_press(0.02, 0.048, editing=None, **o)],
+    ids=["sLASER", "MEGA"],
+)
+def test_a_selective_excitation_before_ideal_refocusing_excites_its_slice(make):
+    sequence = make(excitation=sinc_pulse(2.6e-3, 90.0, steps=64), carrier_ppm=4.65)
+    fid = simulate_basis(["H2O"], sequence, ACQUISITION, 16, grid=Grid(positions=64)).fid[0, 0]
+    assert fid.real == pytest.approx(2.0, rel=0.1)
+    assert abs(fid.imag) < 0.05
 
 
 def test_steam_with_shaped_pulses_keeps_its_sign():

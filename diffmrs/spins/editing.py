@@ -41,6 +41,7 @@ def mega_press(
     *,
     editing: Editing,
     editing_times_s: tuple[Number, Number] | None = None,
+    excitation: RFPulse | None = None,
     refocusing: RFPulse | None = None,
     carrier_ppm: Number = 3.0,
 ) -> Sequence:
@@ -54,8 +55,9 @@ def mega_press(
         editing: the editing pulse, `editing_pulse(1.9)` for GABA; None for none.
         editing_times_s: middle of each editing pulse, counted from the excitation, s. When None: in the middle between
             the 180° pulses, and half an echo time later.
+        excitation: shape of the 90° pulse, slice selective along z; ideal when None.
         refocusing: shape of both 180° pulses; ideal when None.
-        carrier_ppm: chemical shift at the centre of the 180° pulses, ppm.
+        carrier_ppm: chemical shift at the centre of the pulses, ppm.
 
     Raises:
         InputError: a time is negative or the pulses do not fit.
@@ -64,7 +66,7 @@ def mega_press(
     if editing_times_s is None:
         editing_times_s = (te1_s / 2 + te / 4, te1_s / 2 + 3 * te / 4)
     builder = Timeline("MEGA-PRESS")
-    builder.pulse(excite(None), 0.0, keep=-1)
+    builder.pulse(excite(excitation, "z", carrier_ppm), 0.0, keep=-1)
     builder.pulse(refocus(refocusing, "x", carrier_ppm), te1_s / 2, keep=1)
     last = _edit(builder, editing, te1_s / 2, editing_times_s[0], 1)
     builder.pulse(refocus(refocusing, "y", carrier_ppm), te1_s / 2 + te / 2 - last, keep=-1)
@@ -78,6 +80,7 @@ def mega_slaser(
     intervals_s: tuple[Number, ...] | None = None,
     editing: Editing,
     editing_times_s: tuple[Number, Number] | None = None,
+    excitation: RFPulse | None = None,
     refocusing: RFPulse | None = None,
     carrier_ppm: Number = 3.0,
 ) -> Sequence:
@@ -89,8 +92,9 @@ def mega_slaser(
         editing: the editing pulse; None for none.
         editing_times_s: middle of each editing pulse, counted from the excitation, s. When None: the second one halfway
             between the last 180° pulse and the first sample, the first one half an echo time before it.
+        excitation: shape of the 90° pulse, slice selective along z; ideal when None.
         refocusing: shape of the 180° pulses; ideal when None.
-        carrier_ppm: chemical shift at the centre of the 180° pulses, ppm.
+        carrier_ppm: chemical shift at the centre of the pulses, ppm.
 
     Raises:
         InputError: a time is negative or the pulses do not fit.
@@ -101,7 +105,7 @@ def mega_slaser(
         second = (times[3] + times[4]) / 2
         editing_times_s = (second - times[4] / 2, second)
     builder = Timeline("MEGA-sLASER")
-    builder.pulse(excite(None), 0.0, keep=-1)
+    builder.pulse(excite(excitation, "z", carrier_ppm), 0.0, keep=-1)
     last: Number = 0.0
     for i, (axis, order) in enumerate((("x", 1), ("x", -1), ("y", 1), ("y", -1))):
         builder.pulse(refocus(refocusing, axis, carrier_ppm), times[i] - last, keep=order)

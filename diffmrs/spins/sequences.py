@@ -105,6 +105,7 @@ def slaser(
     te_s: Number | None = None,
     *,
     intervals_s: tuple[Number, ...] | None = None,
+    excitation: RFPulse | None = None,
     refocusing: RFPulse | None = None,
     carrier_ppm: Number = 3.0,
 ) -> Sequence:
@@ -115,6 +116,7 @@ def slaser(
         intervals_s: instead of it, the five delays between the middles of the pulses, and from the last to the first
             sample, s. For all chemical shifts to be refocused, those with even and those with odd place add up to
             the same.
+        excitation: shape of the 90° pulse, slice selective along z; ideal when None.
         refocusing: shape of the 180° pulses, the first pair along x, the second along y; ideal when None.
         carrier_ppm: chemical shift at the centre of the pulses, ppm.
 
@@ -123,7 +125,7 @@ def slaser(
     """
     delays = slaser_intervals(te_s, intervals_s)
     builder = Timeline("sLASER")
-    builder.pulse(excite(None), 0.0, keep=-1)
+    builder.pulse(excite(excitation, "z", carrier_ppm), 0.0, keep=-1)
     for i, (axis, order) in enumerate((("x", 1), ("x", -1), ("y", 1), ("y", -1))):
         builder.pulse(refocus(refocusing, axis, carrier_ppm), delays[i], keep=order)
     return builder.done(delays[4])
