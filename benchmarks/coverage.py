@@ -3,7 +3,7 @@
 For each metabolite whose bound is below 20 %: how often the 95 % interval holds the truth, and the standard deviation
 over the copies against the bound.
 
-    python benchmarks/coverage.py [--data DIR] [--out DIR] [--copies 500]
+    python benchmarks/coverage.py [--data DIR] [--out DIR] [--copies 500] [--gaussian 4]
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from diffmrs.uncertainty import parametric_bootstrap  # noqa: E402
 
 
 def main() -> None:
-    options = arguments(__doc__, copies=500)
+    options = arguments(__doc__, copies=500, gaussian=4)
     folder = options.data / "15_fitting_challenge_2016"
 
     # The synthetic spectrum: dataset 1 with its true amplitudes, the fitted phases, shifts and baseline, and a Voigt
@@ -42,7 +42,7 @@ def main() -> None:
         truth,
         amplitude=truth.amplitude.at[columns].set(truth_mm[0] * per_mm),
         lorentzian_fwhm_hz=jnp.full(2, 3.0),
-        gaussian_variance_hz2=jnp.full(2, 16.0),
+        gaussian_variance_hz2=jnp.full(2, float(options.gaussian) ** 2),
     )
     noise_sd = float(fitted.estimate.noise_sd[0])
 
