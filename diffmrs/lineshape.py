@@ -7,6 +7,8 @@ from jaxtyping import Array, Float
 
 # Gaussian decay exponent per (FWHM² · t²): π² / (4 ln 2).
 GAUSSIAN_EXPONENT = math.pi**2 / (4 * math.log(2.0))
+# Phase per (third central moment of a frequency distribution · t³), from its cumulant expansion: (2π)³ / 6.
+THIRD_MOMENT_PHASE = (2 * math.pi) ** 3 / 6
 
 
 def voigt_decay(

@@ -1,8 +1,9 @@
 """Between the named parameters of the model and the one vector the solver sees, with its bounds.
 
-The vector holds, in this order: amplitudes, Lorentzian widths, squared Gaussian widths, frequency shift of the first
-group, shifts of the other groups relative to it, zero-order phase, delay, baseline. This is the only place that
-knows the order.
+The vector holds, in this order: amplitudes, Lorentzian widths, frequency shift of the first group, shifts of the other
+groups relative to it, squared Gaussian widths, third moments, lineshape kernel, zero-order phase, delay. This is the
+only place that knows the order. Baseline coefficients are not among them: they follow from the rest
+(`diffmrs.fitting.smooth`).
 """
 
 from dataclasses import dataclass, fields
@@ -27,6 +28,7 @@ class Bounds:
         max_gaussian_fwhm_hz: largest Gaussian width beyond the basis, Hz.
         max_shift_ppm: largest shift of the whole spectrum, ppm, either way.
         max_relative_shift_ppm: largest shift of a group against the first, ppm, either way.
+        max_third_moment_hz3: largest third moment of the field distribution, Hz³, either way.
         max_delay_s: largest delay (first-order phase), s, either way.
     """
 
@@ -35,6 +37,7 @@ class Bounds:
     max_gaussian_fwhm_hz: float = 50.0
     max_shift_ppm: float = 0.4
     max_relative_shift_ppm: float = 0.05
+    max_third_moment_hz3: float = 2000.0
     max_delay_s: float = 5e-4
 
     def __post_init__(self) -> None:
@@ -46,12 +49,7 @@ class Bounds:
 
 def n_coordinates(model: SignalModel) -> int:
     """Length of the vector."""
-    return len(model.groups) + 3 * model.n_groups + 2 + 2 * n_baseline(model)
-
-
-def n_baseline(model: SignalModel) -> int:
-    """Number of complex baseline functions."""
-    return model.baseline.functions(model.n_window).shape[0]
+    return _edges(model)[-1] + 1
 
 
 def to_vector(parameters: Parameters) -> Float[Array, " n"]:
@@ -62,26 +60,29 @@ def to_vector(parameters: Parameters) -> Float[Array, " n"]:
         [
             parameters.amplitude,
             parameters.lorentzian_fwhm_hz,
-            parameters.gaussian_variance_hz2,
             relative,
+            parameters.gaussian_variance_hz2,
+            parameters.third_moment_hz3,
+            parameters.lineshape,
             parameters.phase0_rad[None],
             parameters.delay_s[None],
-            parameters.baseline.ravel(),
         ]
     )
 
 
 def to_parameters(vector: Float[Array, " n"], model: SignalModel) -> Parameters:
-    """Vector to named parameters."""
-    amplitude, lorentz, gauss, relative, phase, delay, baseline = jnp.split(vector, _edges(model))
+    """Vector to named parameters; the baseline is zero."""
+    amplitude, lorentz, relative, gauss, third, kernel, phase, delay = jnp.split(vector, _edges(model))
     return Parameters(
         amplitude=amplitude,
         lorentzian_fwhm_hz=lorentz,
-        gaussian_variance_hz2=gauss,
         frequency_shift_hz=jnp.concatenate([relative[:1], relative[:1] + relative[1:]]),
+        gaussian_variance_hz2=gauss,
+        third_moment_hz3=third,
+        lineshape=kernel,
         phase0_rad=phase[0],
         delay_s=delay[0],
-        baseline=baseline.reshape(-1, 2),
+        baseline=jnp.zeros(len(model.baseline_roughness), vector.dtype),
     )
 
 
@@ -91,56 +92,65 @@ def jacobian_columns(derivative: Parameters) -> Complex[Array, "window n"]:
     rows = [
         derivative.amplitude,
         derivative.lorentzian_fwhm_hz,
-        derivative.gaussian_variance_hz2,
         shift.sum(axis=0, keepdims=True),
         shift[1:],
+        derivative.gaussian_variance_hz2,
+        derivative.third_moment_hz3,
+        derivative.lineshape,
         derivative.phase0_rad[None],
         derivative.delay_s[None],
-        derivative.baseline.reshape(-1, shift.shape[-1]),
     ]
     return jnp.concatenate(rows).T
 
 
-def sd_of_parameters(covariance: Float[Array, "n n"], model: SignalModel) -> Parameters:
+def sd_of_parameters(
+    covariance: Float[Array, "n n"], baseline_variance: Float[Array, " functions"], model: SignalModel
+) -> Parameters:
     """Standard deviation of each named parameter from the covariance of the vector."""
-    transform = jax.jacfwd(lambda v: to_vector_absolute(to_parameters(v, model)))(jnp.zeros_like(covariance[0]))
-    variance = jnp.einsum("ij,jk,ik->i", transform, covariance, transform)
+    first, last = _edges(model)[1], _edges(model)[2]
+    variance = jnp.diag(covariance)
+    # A group's shift is that of the first group plus its own distance from it.
+    others = variance[first + 1 : last] + variance[first] + 2 * covariance[first, first + 1 : last]
+    variance = variance.at[first + 1 : last].set(others)
     sd = jnp.sqrt(jnp.maximum(variance, 0.0))
-    amplitude, lorentz, gauss, shift, phase, delay, baseline = jnp.split(sd, _edges(model))
-    return Parameters(amplitude, lorentz, gauss, shift, phase[0], delay[0], baseline.reshape(-1, 2))
-
-
-def to_vector_absolute(parameters: Parameters) -> Float[Array, " n"]:
-    """The named parameters one after the other, shifts as they are."""
-    return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(parameters)])
+    amplitude, lorentz, shift, gauss, third, kernel, phase, delay = jnp.split(sd, _edges(model))
+    return Parameters(
+        amplitude, lorentz, shift, gauss, third, kernel, phase[0], delay[0], jnp.sqrt(baseline_variance)
+    )
 
 
 def bounds_of(model: SignalModel, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bound of each entry of the vector."""
-    members, groups = len(model.groups), model.n_groups
+    members, groups, shims = len(model.groups), model.n_groups, model.n_shims
     f0 = model.acquisition.spectrometer_frequency_mhz
     shift = np.array([bounds.max_shift_ppm] + [bounds.max_relative_shift_ppm] * (groups - 1)) * f0
-    free = np.full(2 * n_baseline(model), np.inf)
+    third = np.full(shims if model.lineshape.asymmetric else 0, bounds.max_third_moment_hz3)
+    kernel = np.ones(model.lineshape.n_kernel)
     lower: list[np.ndarray] = [
         np.full(members, 0.0 if bounds.nonnegative else -np.inf),
-        np.zeros(2 * groups),
+        np.zeros(groups),
         -shift,
+        np.zeros(shims),
+        -third,
+        0 * kernel,
         np.array([-np.inf]),
         np.array([-bounds.max_delay_s]),
-        -free,
     ]
     upper: list[np.ndarray] = [
         np.full(members, np.inf),
         np.full(groups, bounds.max_lorentzian_fwhm_hz),
-        np.full(groups, bounds.max_gaussian_fwhm_hz**2),
         shift,
+        np.full(shims, bounds.max_gaussian_fwhm_hz**2),
+        third,
+        np.inf * kernel,
         np.array([np.inf]),
         np.array([bounds.max_delay_s]),
-        free,
     ]
     return np.concatenate(lower), np.concatenate(upper)
 
 
 def _edges(model: SignalModel) -> list[int]:
-    members, groups = len(model.groups), model.n_groups
-    return np.cumsum([members, groups, groups, groups, 1, 1]).tolist()
+    shims = model.n_shims
+    third = shims if model.lineshape.asymmetric else 0
+    sizes = [len(model.groups), model.n_groups, model.n_groups, shims, third, model.lineshape.n_kernel, 1]
+    return np.cumsum(sizes).tolist()

@@ -8,23 +8,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.axes import spectrum_of
-from diffmrs.fitting.coordinates import (
-    Bounds,
-    bounds_of,
-    jacobian_columns,
-    n_coordinates,
-    sd_of_parameters,
-    to_parameters,
-    to_vector,
-)
+from diffmrs.fitting.coordinates import Bounds, bounds_of, sd_of_parameters, to_parameters, to_vector
 from diffmrs.fitting.implicit import implicit_solution
 from diffmrs.fitting.noise import noise_sd
+from diffmrs.fitting.posterior import Posterior, posterior
+from diffmrs.fitting.problem import Problem, linearised, pieces, residual
+from diffmrs.fitting.smooth import smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 from diffmrs.fitting.start import StartTable, find_start, start_table
-from diffmrs.model.fisher import covariance_bound, fisher_information
-from diffmrs.model.jacobian import predict_and_jacobian
+from diffmrs.fitting.stiffness import best_stiffness
+from diffmrs.model.baseline import SplineBaseline
 from diffmrs.model.parameters import Parameters
-from diffmrs.model.signal import SignalModel, predict
+from diffmrs.model.signal import SignalModel
+from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
 
 
@@ -37,11 +33,17 @@ class Estimate:
 
     Attributes:
         parameters: the answer, in units of data and basis.
-        sd: Cramér-Rao lower bound on the standard deviation of each parameter, all others unknown, same units.
-        amplitude_covariance: covariance bound of the amplitudes, data units squared. [..., members, members]
+        sd: standard deviation of each parameter, all others unknown, same units: of the posterior (Laplace's
+            approximation); without priors the Cramér-Rao lower bound.
+        amplitude_covariance: covariance of the amplitudes, data units squared. [..., members, members]
+        crlb_covariance: the same without the constraints on ratios of amplitudes: what the data alone say.
+            [..., members, members]
+        amplitude_centre: where each amplitude would be, were it not kept at zero or above, data units. [..., members]
         noise_sd: standard deviation of the noise in the real part of the spectrum, data units. [...]
         chi2_reduced: sum of squared residuals over noise variance and degrees of freedom; 1 when the model
             explains all but the noise. [...]
+        dimensions: effective number of parameters, those of the baseline included. [...]
+        baseline_dimensions: effective number of baseline parameters. [...]
         steps: trial steps taken. [...]
         status: a `Status`. [...]
     """
@@ -49,8 +51,12 @@ class Estimate:
     parameters: Parameters
     sd: Parameters
     amplitude_covariance: jax.Array
+    crlb_covariance: jax.Array
+    amplitude_centre: jax.Array
     noise_sd: jax.Array
     chi2_reduced: jax.Array
+    dimensions: jax.Array
+    baseline_dimensions: jax.Array
     steps: jax.Array
     status: jax.Array
 
@@ -58,41 +64,44 @@ class Estimate:
 class FitTable(NamedTuple):
     """What every fit with the same basis shares; made once by `fit_table`."""
 
-    basis_fid: Complex[Array, "members points"]  # scaled to a largest sample of 1
+    basis_fid: Complex[Array, "members samples"]  # scaled to a largest sample of 1, reduced to the band
     basis_scale: Float[Array, ""]
+    floor: Float[Array, " members"]  # amplitude that could just be seen in noise of 1
     start: StartTable
 
 
-class _Theta(NamedTuple):
-    """What an answer depends on."""
-
-    spectrum: Complex[Array, " window"]
-    basis_fid: Complex[Array, "members points"]
-
-
-def fit_table(basis_fid: Complex[Array, "members points"], model: SignalModel) -> FitTable:
+def fit_table(basis_fid: Complex[Array, "members points"], model: SignalModel, bounds: Bounds = Bounds()) -> FitTable:
     """Prepare a basis for `fit_fid`."""
     scale = jax.lax.stop_gradient(jnp.abs(basis_fid).max())
     scaled = basis_fid / scale
-    return FitTable(scaled, scale, jax.lax.stop_gradient(start_table(scaled, model)))
+    start = jax.lax.stop_gradient(start_table(scaled, model))
+    return FitTable(banded(model, bounds).reduce_fid(scaled), scale, 3 / start.norm.max(axis=0), start)
+
+
+def banded(model: SignalModel, bounds: Bounds) -> SignalModel:
+    """The model for the window and as much around it as shifts can bring in."""
+    return model.banded(bounds.max_shift_ppm + bounds.max_relative_shift_ppm)
 
 
 def fit_fid(
     fid: Complex[Array, " points"],
     table: FitTable,
     model: SignalModel,
+    priors: Priors | None = None,
     *,
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
 ) -> Estimate:
-    """Fit the signal model to one FID by bounded non-linear least squares on the complex spectrum in the window.
+    """Fit the signal model to one FID: the most probable parameters given the complex spectrum in the window.
 
-    The result can be differentiated in `fid` and in the basis (through `fit_table`) by the implicit function theorem.
+    The result can be differentiated in `fid`, in the basis (through `fit_table`) and in `priors` by the implicit
+    function theorem.
 
     Args:
         fid: the data.
-        table: from `fit_table`.
+        table: from `fit_table`, with the same model and bounds.
         model: the fixed part of the model.
+        priors: soft constraints; none when absent.
         bounds: where the answer may lie.
         optimiser: the solver.
 
@@ -100,56 +109,93 @@ def fit_fid(
         The estimate. Never raises under `jit`; `Estimate.status` tells how it went.
     """
     real = fid.real.dtype
+    priors = priors_for((), ("",) * len(model.groups), model) if priors is None else priors
     valid = jnp.all(jnp.isfinite(fid)) & jnp.any(fid != 0)
     spectrum = spectrum_of(jnp.where(valid, fid, 1.0))
-    peak = jnp.abs(model.window_of(jnp.where(valid, fid, 1.0))).max()
+    inside = spectrum[slice(*model.window)]
     noise = noise_sd(spectrum, model)
     # In units of the noise the cost is half of χ²; without noise, in units of a small part of the highest peak.
-    unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * peak))
-    target = spectrum[slice(*model.window)] / unit
-
-    lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
+    unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * jnp.abs(inside).max()))
     start = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
+    start = jax.lax.stop_gradient(to_vector(start))
 
-    def residual(x: Array, theta: _Theta) -> Array:
-        return _stack(predict(to_parameters(x, model), theta.basis_fid, model) - theta.spectrum)
+    narrow = banded(model, bounds)
+    lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
 
-    def solve(theta: _Theta, start: Array) -> Solution:
-        def linearise(x: Array) -> tuple[Array, Array]:
-            predicted, derivative = predict_and_jacobian(to_parameters(x, model), theta.basis_fid, model)
-            columns = jacobian_columns(derivative)
-            return _stack(predicted - theta.spectrum), jnp.concatenate([columns.real, columns.imag])
+    def solve(problem: Problem, start: Array) -> Solution:
+        return optimiser(
+            lambda x: residual(x, problem, narrow),
+            lambda x: linearised(x, problem, narrow),
+            start,
+            jnp.asarray(lower),
+            jnp.asarray(upper),
+        )
 
-        return optimiser(lambda x: residual(x, theta), linearise, start, jnp.asarray(lower), jnp.asarray(upper))
+    problem = Problem(inside / unit, table.basis_fid, priors, table.floor, jnp.zeros((), real))
+    if isinstance(model.baseline, SplineBaseline):
+        problem, start = _with_stiffness(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        problem = problem._replace(spectrum=inside / unit, basis_fid=table.basis_fid, priors=priors)
+    solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, start)
 
-    theta = _Theta(target, table.basis_fid)
-    solution = implicit_solution(solve, residual, lower, upper)(theta, jax.lax.stop_gradient(to_vector(start)))
-    fitted = to_parameters(solution.x, model)
+    value, slope = pieces(solution.x, problem, narrow)
+    smoother = smoother_for(narrow, problem.stiffness)
+    found = posterior(solution.x, value, slope, smoother, noise / unit)
+    estimate = _estimate(solution, found, smoother.dimensions, noise, unit, table, model)
+    status = jnp.where(valid, solution.status, Status.INVALID)
+    estimate = replace(estimate, status=status)
+    return jax.tree.map(lambda leaf: _nan_unless(valid, leaf), estimate)
 
-    left, derivative = predict_and_jacobian(fitted, table.basis_fid, model)
-    relative_noise = noise / unit
-    information = fisher_information(jacobian_columns(derivative), jnp.ones((), real))
-    covariance = relative_noise**2 * covariance_bound(information)
-    sd = sd_of_parameters(covariance, model)
-    freedom = 2 * model.n_window - n_coordinates(model)
-    chi2 = jnp.sum(jnp.abs(left - target) ** 2) / freedom / jnp.maximum(relative_noise, 1e-30) ** 2
 
+def _with_stiffness(
+    problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
+) -> tuple[Problem, Array]:
+    """The problem with the stiffness of its baseline, and a better start: the answer at a middling stiffness."""
+    assert isinstance(model.baseline, SplineBaseline)
+    candidates = jnp.asarray(
+        model.baseline.stiffness_candidates(model.ppm, model.baseline_roughness), problem.stiffness.dtype
+    )
+    if candidates.size == 1:
+        return problem._replace(stiffness=candidates[0]), start
+    first = problem._replace(stiffness=candidates[candidates.size // 2])
+    x = solve(first, start).x
+    value, slope = pieces(x, first, model)
+    rows, columns = jnp.concatenate([value.ratios, value.values]), jnp.concatenate([slope.ratios, slope.values])
+    smoothers = jax.vmap(lambda s: smoother_for(model, s), out_axes=type(smoother_for(model, candidates[0]))(None, 0, 0))(
+        candidates
+    )
+    free = ((x > lower) & (x < upper)).astype(x.dtype)
+    best, _ = best_stiffness(value.data, slope.data, columns.T @ rows, columns.T @ columns, free, smoothers)
+    return problem._replace(stiffness=candidates[best]), x
+
+
+def _estimate(
+    solution: Solution,
+    found: Posterior,
+    baseline_dimensions: Array,
+    noise: Array,
+    unit: Array,
+    table: FitTable,
+    model: SignalModel,
+) -> Estimate:
+    """Everything in the units of data and basis."""
     amplitude_unit = unit / table.basis_scale
     members = len(model.groups)
-    estimate = Estimate(
-        parameters=_in_units(_wrapped(fitted), amplitude_unit, unit),
+    fitted = replace(_wrapped(to_parameters(solution.x, model)), baseline=found.baseline)
+    sd = sd_of_parameters(found.covariance, found.baseline_variance, model)
+    freedom = 2 * model.n_window - found.dimensions
+    return Estimate(
+        parameters=_in_units(fitted, amplitude_unit, unit),
         sd=_in_units(sd, amplitude_unit, unit),
-        amplitude_covariance=covariance[:members, :members] * amplitude_unit**2,
+        amplitude_covariance=found.covariance[:members, :members] * amplitude_unit**2,
+        crlb_covariance=found.without_ratios[:members, :members] * amplitude_unit**2,
+        amplitude_centre=found.centre[:members] * amplitude_unit,
         noise_sd=noise,
-        chi2_reduced=chi2,
+        chi2_reduced=found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2,
+        dimensions=found.dimensions,
+        baseline_dimensions=baseline_dimensions,
         steps=solution.steps,
-        status=jnp.where(valid, solution.status, Status.INVALID),
+        status=solution.status,
     )
-    return jax.tree.map(lambda leaf: _nan_unless(estimate.status != Status.INVALID, leaf), estimate)
-
-
-def _stack(values: Complex[Array, " window"]) -> Float[Array, " twice"]:
-    return jnp.concatenate([values.real, values.imag])
 
 
 def _wrapped(parameters: Parameters) -> Parameters:

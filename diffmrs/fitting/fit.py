@@ -1,5 +1,6 @@
 """Fit every FID of a measurement with a basis set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +17,10 @@ from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
 from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
 from diffmrs.model.baseline import Baseline, PolynomialBaseline
+from diffmrs.model.shape import Lineshape
 from diffmrs.model.signal import SignalModel, model_for
+from diffmrs.priors.constraints import Constraint
+from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
 
 
@@ -49,8 +53,8 @@ class FitResult:
 
     def flat(self) -> Estimate:
         """The estimates as plain NumPy arrays, one row per spectrum."""
-        lead = self.estimate.status.ndim
-        return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[lead:]), self.estimate)
+        lead, count = self.estimate.status.ndim, self.estimate.status.size
+        return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(count, *leaf.shape[lead:]), self.estimate)
 
 
 def fit(
@@ -60,6 +64,10 @@ def fit(
     ppm_range: tuple[float, float] | None = None,
     baseline: Baseline = PolynomialBaseline(2),
     groups: tuple[int, ...] | None = None,
+    shims: tuple[int, ...] | None = None,
+    lineshape: Lineshape = Lineshape(),
+    priors: Sequence[Constraint] = (),
+    noise_scale: tuple[tuple[float, float, float], ...] = (),
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
     mesh: Mesh | None = None,
@@ -90,8 +98,18 @@ def fit(
             f"groups is {chosen}; it must give one number per basis member ({len(basis.names)}), counted from 0"
         )
     limits = ppm_range or default_ppm_range(basis.acquisition, basis.n_points)
-    model = model_for(basis, ppm_range=limits, groups=chosen, baseline=baseline)
-    rows = _fit_rows(data.spectra, basis.fid, model, bounds, optimiser, local_mesh() if mesh is None else mesh)
+    model = model_for(
+        basis,
+        ppm_range=limits,
+        groups=chosen,
+        shims=default_groups(basis) if shims is None else shims,
+        baseline=baseline,
+        lineshape=lineshape,
+        noise_scale=noise_scale,
+    )
+    arrays = priors_for(tuple(priors), basis.names, model)
+    devices = local_mesh() if mesh is None else mesh
+    rows = _fit_rows(data.spectra, basis.fid, arrays, model, bounds, optimiser, devices)
     lead = data.fid.shape[:-1]
     estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
     return FitResult(data, basis, model, estimate)
@@ -101,12 +119,16 @@ def fit(
 def _fit_rows(
     fids: Complex[Array, "spectra points"],
     basis_fid: Complex[Array, "members points"],
+    priors: Priors,
     model: SignalModel,
     bounds: Bounds,
     optimiser: LevenbergMarquardt,
     mesh: Mesh | None,
 ) -> Estimate:
-    table = fit_table(basis_fid, model)
+    shared = fit_table(basis_fid, model, bounds), priors
     return over_voxels(
-        lambda fid, table: fit_fid(fid, table, model, bounds=bounds, optimiser=optimiser), fids, table, mesh=mesh
+        lambda fid, shared: fit_fid(fid, shared[0], model, shared[1], bounds=bounds, optimiser=optimiser),
+        fids,
+        shared,
+        mesh=mesh,
     )

@@ -78,15 +78,17 @@ def find_start(
     w, s, p = jnp.unravel_index(gains.argmax(), gains.shape)
     shift_hz = near[s] / (model.n_points * model.acquisition.dwell_time_s)
     width_hz = jnp.asarray(WIDTHS_HZ, phase.dtype)[w]
-    groups = jnp.ones(model.n_groups, phase.dtype)
+    groups, shims = jnp.ones(model.n_groups, phase.dtype), jnp.ones(model.n_shims, phase.dtype)
     return Parameters(
         amplitude=amplitudes[w, s, p] / table.norm[w],
         lorentzian_fwhm_hz=width_hz * groups,
-        gaussian_variance_hz2=width_hz**2 * groups,
         frequency_shift_hz=shift_hz.astype(phase.dtype) * groups,
+        gaussian_variance_hz2=width_hz**2 * shims,
+        third_moment_hz3=0 * shims if model.lineshape.asymmetric else 0 * shims[:0],
+        lineshape=jnp.asarray(model.lineshape.kernel_hz == 0, phase.dtype),
         phase0_rad=near_phases[p],
         delay_s=jnp.zeros((), phase.dtype),
-        baseline=jnp.zeros((model.baseline.functions(model.n_window).shape[0], 2), phase.dtype),
+        baseline=jnp.zeros(len(model.baseline_roughness), phase.dtype),
     )
 
 
@@ -118,9 +120,10 @@ def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"]) -
 
 
 def _off_baseline(spectra: Complex[Array, "*batch window"], model: SignalModel) -> Complex[Array, "*batch window"]:
-    """The part of spectra that no baseline can explain."""
-    functions = model.baseline.functions(model.n_window)
-    if functions.shape[0] == 0:
+    """The part of spectra that a smooth baseline cannot explain: a complex polynomial is taken off."""
+    order = model.baseline.coarse_order
+    if order < 0:
         return spectra
-    orthonormal = jnp.asarray(np.linalg.qr(functions.T)[0], spectra.real.dtype).astype(spectra.dtype)
+    powers = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, model.n_window), order)
+    orthonormal = jnp.asarray(np.linalg.qr(powers)[0], spectra.real.dtype).astype(spectra.dtype)
     return spectra - (spectra @ orthonormal) @ orthonormal.T

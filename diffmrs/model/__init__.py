@@ -1,10 +1,12 @@
 """The signal model: lineshape, phases, baseline and their linear combination, with its derivative."""
 
 from diffmrs.lineshape import voigt_decay, voigt_fwhm_hz
-from diffmrs.model.baseline import Baseline, NoBaseline, PolynomialBaseline
+from diffmrs.model.band import Band
+from diffmrs.model.baseline import Baseline, NoBaseline, PolynomialBaseline, SplineBaseline
 from diffmrs.model.fisher import covariance_bound, fisher_information
 from diffmrs.model.jacobian import predict_and_jacobian
 from diffmrs.model.parameters import Parameters
+from diffmrs.model.shape import Lineshape
 from diffmrs.model.signal import (
     SignalModel,
     first_order_phase,
@@ -13,14 +15,18 @@ from diffmrs.model.signal import (
     predict_baseline,
     predict_fid,
     predict_members,
+    predict_metabolites,
 )
 
 __all__ = [
+    "Band",
     "Baseline",
+    "Lineshape",
     "NoBaseline",
     "Parameters",
     "PolynomialBaseline",
     "SignalModel",
+    "SplineBaseline",
     "covariance_bound",
     "first_order_phase",
     "fisher_information",
@@ -30,6 +36,7 @@ __all__ = [
     "predict_baseline",
     "predict_fid",
     "predict_members",
+    "predict_metabolites",
     "voigt_decay",
     "voigt_fwhm_hz",
 ]

@@ -1,12 +1,16 @@
 r"""The equation of an MRS signal. Fitter, simulator, uncertainty and networks all import it from here.
 
-$$s(t) = e^{i\varphi_0} \sum_m a_m\, b_m(t)\,
-         \exp\!\left(2\pi i f_g t - \pi L_g t - \frac{\pi^2 G_g^2 t^2}{4\ln 2}\right), \qquad g = \text{group of } m$$
+$$s(t) = e^{i\varphi_0}\, h(t) \sum_m a_m\, b_m(t)\,
+         \exp\!\left(2\pi i f_g t - \pi L_g t - \frac{\pi^2 G_q^2 t^2}{4\ln 2} - \frac{i (2\pi)^3 \mu_q t^3}{6}\right)$$
 
-$$S(f) = e^{2\pi i f \tau}\,\mathcal F[s](f) + \sum_k c_k P_k(f)$$
+$$S(f) = e^{2\pi i f \tau}\,\mathcal F[s](f) + \sum_k c_k P_k(f), \qquad h(t) = \sum_j h_j e^{2\pi i \nu_j t}$$
+
+Member m belongs to group g, which shares shift and Lorentzian width, and to shim group q, which shares the field
+distribution. The lineshape kernel h is common to all members.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +19,11 @@ from jaxtyping import Array, Complex
 
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.data import Basis
-from diffmrs.lineshape import voigt_decay
-from diffmrs.model.baseline import Baseline
+from diffmrs.errors import InputError
+from diffmrs.lineshape import THIRD_MOMENT_PHASE, voigt_decay
+from diffmrs.model.band import Band, band_around
+from diffmrs.model.baseline import Baseline, SmoothFunctions, smooth_functions
+from diffmrs.model.shape import Lineshape
 from diffmrs.model.parameters import Parameters
 
 
@@ -28,20 +35,34 @@ class SignalModel:
         acquisition: sampling of data and basis.
         n_points: samples per FID.
         window: the points of the spectrum that are compared, first and one past the last.
-        groups: group of each basis member; members of a group share width and shift.
+        groups: group of each basis member; members of a group share shift and Lorentzian width.
+        shims: shim group of each basis member; members of a shim group share Gaussian width and asymmetry.
         baseline: the set of baseline functions.
+        lineshape: what lines look like beyond the widths of their groups.
+        noise_scale: where noise counts for more or less than elsewhere: lower and upper ppm and the factor on its
+            standard deviation.
+        band: where the FIDs are those of a narrow band (`banded`), that band.
     """
 
     acquisition: Acquisition
     n_points: int
     window: tuple[int, int]
     groups: tuple[int, ...]
+    shims: tuple[int, ...]
     baseline: Baseline
+    lineshape: Lineshape = Lineshape()
+    noise_scale: tuple[tuple[float, float, float], ...] = ()
+    band: Band | None = None
 
     @property
     def n_groups(self) -> int:
         """Number of groups."""
         return max(self.groups) + 1
+
+    @property
+    def n_shims(self) -> int:
+        """Number of shim groups."""
+        return max(self.shims) + 1
 
     @property
     def n_window(self) -> int:
@@ -50,8 +71,8 @@ class SignalModel:
 
     @property
     def time_s(self) -> np.ndarray:
-        """Sample times, s."""
-        return self.acquisition.time_s(self.n_points)
+        """Sample times of the FIDs that the model multiplies, s."""
+        return self.acquisition.time_s(self.n_points) if self.band is None else self.band.time_s
 
     @property
     def frequency_hz(self) -> np.ndarray:
@@ -63,18 +84,51 @@ class SignalModel:
         """Chemical shift of each point in the window, ppm, falling."""
         return self.acquisition.ppm(self.n_points)[slice(*self.window)]
 
-    def window_of(self, fid: Complex[Array, "*batch points"]) -> Complex[Array, "*batch window"]:
-        """Spectrum of an FID inside the window."""
-        return spectrum_of(fid)[..., slice(*self.window)]
+    @property
+    def whitening(self) -> np.ndarray:
+        """What the window is multiplied with so that its noise is alike everywhere. [window]"""
+        scale = np.ones(self.n_window)
+        for low, high, factor in self.noise_scale:
+            scale[(self.ppm >= low) & (self.ppm <= high)] *= factor
+        return 1 / scale
+
+    @property
+    def baseline_functions(self) -> np.ndarray:
+        """Baseline functions; orthonormal over the whitened real and imaginary parts. [functions, window]"""
+        return _baseline_of(self.baseline, tuple(self.ppm), tuple(self.whitening)).functions
+
+    @property
+    def baseline_roughness(self) -> np.ndarray:
+        """Roughness of each baseline function. [functions]"""
+        return _baseline_of(self.baseline, tuple(self.ppm), tuple(self.whitening)).roughness
+
+    def window_of(self, fid: Complex[Array, "*batch samples"]) -> Complex[Array, "*batch window"]:
+        """Spectrum of an FID, sampled at `time_s`, inside the window."""
+        if self.band is None:
+            return spectrum_of(fid)[..., slice(*self.window)]
+        first = self.window[0] - self.band.first
+        return self.band.spectrum(fid)[..., first : first + self.n_window]
+
+    def banded(self, margin_ppm: float) -> "SignalModel":
+        """This model for FIDs reduced to the window and a margin (`reduce_fid`); this one where that saves nothing.
+
+        Args:
+            margin_ppm: lines up to this far outside may be shifted into the window, ppm.
+        """
+        margin_hz = margin_ppm * self.acquisition.spectrometer_frequency_mhz
+        return replace(self, band=band_around(self.acquisition, self.n_points, self.window, margin_hz))
+
+    def reduce_fid(self, fid: Complex[Array, "*batch points"]) -> Complex[Array, "*batch samples"]:
+        """FIDs as measured to FIDs as this model multiplies them."""
+        return fid if self.band is None else self.band.reduced(fid)
 
 
 def predict_fid(
     parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
 ) -> Complex[Array, " points"]:
     """The FID without first-order phase and baseline, which belong to the spectrum (see `predict`)."""
-    modulation = group_modulation(parameters, model)[np.array(model.groups)]
-    weighted = parameters.amplitude[:, None] * basis_fid * modulation
-    return jnp.exp(1j * parameters.phase0_rad) * weighted.sum(axis=0)
+    weighted = parameters.amplitude[:, None] * basis_fid * member_modulation(parameters, model)
+    return jnp.exp(1j * parameters.phase0_rad) * kernel_decay(parameters, model) * weighted.sum(axis=0)
 
 
 def predict(
@@ -84,37 +138,64 @@ def predict(
 
     Args:
         parameters: of one FID.
-        basis_fid: FID of each basis member, sampled as `model.acquisition` says.
+        basis_fid: FID of each basis member, sampled as `model.acquisition` says (for a banded model: reduced).
         model: the fixed part.
 
     Returns:
         The complex spectrum, in the units of `diffmrs.axes.spectrum_of`.
     """
-    metabolites = model.window_of(predict_fid(parameters, basis_fid, model))
-    return first_order_phase(parameters, model) * metabolites + predict_baseline(parameters, model)
+    return predict_metabolites(parameters, basis_fid, model) + predict_baseline(parameters, model)
+
+
+def predict_metabolites(
+    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+) -> Complex[Array, " window"]:
+    """The spectrum of all basis members in the fit window, without the baseline."""
+    return first_order_phase(parameters, model) * model.window_of(predict_fid(parameters, basis_fid, model))
 
 
 def predict_baseline(parameters: Parameters, model: SignalModel) -> Complex[Array, " window"]:
     """The baseline in the fit window."""
-    functions = jnp.asarray(model.baseline.functions(model.n_window), parameters.baseline.dtype)
-    return parameters.baseline_complex @ functions
+    functions = complex_like(model.baseline_functions, parameters.amplitude)
+    return parameters.baseline.astype(functions.dtype) @ functions
 
 
 def predict_members(
     parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
 ) -> Complex[Array, "members window"]:
     """The spectrum of each basis member at unit amplitude, with all phases, shifts and widths."""
-    modulation = group_modulation(parameters, model)[np.array(model.groups)]
     phase = jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model)
-    return phase[None] * model.window_of(basis_fid * modulation)
+    return phase[None] * model.window_of(
+        basis_fid * member_modulation(parameters, model) * kernel_decay(parameters, model)
+    )
 
 
-def group_modulation(parameters: Parameters, model: SignalModel) -> Complex[Array, "groups points"]:
-    """Decay and rotation that each group's lines carry beyond the basis."""
+def member_modulation(parameters: Parameters, model: SignalModel) -> Complex[Array, "members points"]:
+    """Decay and rotation that each member carries beyond the basis; without the kernel, which is common to all."""
     time_s = jnp.asarray(model.time_s, parameters.amplitude.dtype)
-    decay = voigt_decay(time_s, parameters.lorentzian_fwhm_hz, parameters.gaussian_variance_hz2)
+    groups, shims = np.array(model.groups), np.array(model.shims)
+    decay = voigt_decay(time_s, parameters.lorentzian_fwhm_hz[groups], parameters.gaussian_variance_hz2[shims])
     angle = 2 * jnp.pi * parameters.frequency_shift_hz[:, None] * time_s[None]
-    return decay * jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
+    turn = jax.lax.complex(jnp.cos(angle), jnp.sin(angle))[groups]
+    if model.lineshape.asymmetric:
+        skew = THIRD_MOMENT_PHASE * parameters.third_moment_hz3[:, None] * time_s[None] ** 3
+        turn = turn * jax.lax.complex(jnp.cos(skew), -jnp.sin(skew))[shims]
+    return decay * turn
+
+
+def kernel_decay(parameters: Parameters, model: SignalModel) -> Complex[Array, " points"]:
+    """What the lineshape kernel multiplies every FID with; ones without a kernel."""
+    waves = kernel_waves(model, parameters.amplitude)
+    if not model.lineshape.n_kernel:
+        return jnp.ones(model.time_s.size, waves.dtype)
+    return parameters.lineshape.astype(waves.dtype) @ waves
+
+
+def kernel_waves(model: SignalModel, like: Array) -> Complex[Array, "kernel points"]:
+    """What each point of the lineshape kernel multiplies an FID with, in the precision of `like`."""
+    time_s = jnp.asarray(model.time_s, like.dtype)
+    angle = 2 * jnp.pi * jnp.asarray(model.lineshape.kernel_hz, like.dtype)[:, None] * time_s[None]
+    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
 
 
 def first_order_phase(parameters: Parameters, model: SignalModel) -> Complex[Array, " window"]:
@@ -123,13 +204,37 @@ def first_order_phase(parameters: Parameters, model: SignalModel) -> Complex[Arr
     return jnp.exp(2j * jnp.pi * frequency_hz * parameters.delay_s)
 
 
+def complex_like(values: np.ndarray, real: Array) -> Array:
+    """Complex constants in the precision of a real array."""
+    return jnp.asarray(values, jnp.result_type(real.dtype, jnp.complex64))
+
+
 def model_for(
-    basis: Basis, *, ppm_range: tuple[float, float], groups: tuple[int, ...], baseline: Baseline
+    basis: Basis,
+    *,
+    ppm_range: tuple[float, float],
+    groups: tuple[int, ...],
+    shims: tuple[int, ...],
+    baseline: Baseline,
+    lineshape: Lineshape = Lineshape(),
+    noise_scale: tuple[tuple[float, float, float], ...] = (),
 ) -> SignalModel:
     """The fixed part of the model for a basis, all checks made.
 
     Raises:
-        InputError: the ppm range does not fit the axis.
+        InputError: the ppm range does not fit the axis, or a noise scale makes no sense.
     """
+    for low, high, factor in noise_scale:
+        if not (low < high and 1e-3 <= factor <= 1e3):
+            raise InputError(
+                f"noise scale is {factor:g} from {low:g} to {high:g} ppm; the range must rise and the factor lie "
+                "between 0.001 and 1000"
+            )
     window = basis.acquisition.window(basis.n_points, ppm_range)
-    return SignalModel(basis.acquisition, basis.n_points, (window.start, window.stop), groups, baseline)
+    limits = (window.start, window.stop)
+    return SignalModel(basis.acquisition, basis.n_points, limits, groups, shims, baseline, lineshape, noise_scale)
+
+
+@lru_cache(maxsize=32)
+def _baseline_of(baseline: Baseline, ppm: tuple[float, ...], whitening: tuple[float, ...]) -> SmoothFunctions:
+    return smooth_functions(baseline, np.array(ppm), np.array(whitening))

@@ -1,0 +1,62 @@
+r"""How sure an answer is: the Gaussian that fits the posterior at its maximum (Laplace's approximation).
+
+With the normal matrix $N = J^\top W J + P$ of data and soft constraints, the covariance is $N^{-1}$; without any
+constraint it is the Cramér-Rao bound with every other parameter unknown, the baseline included
+(Cavassila et al. 2001, NMR Biomed 14:278).
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from diffmrs.fitting.problem import Pieces
+from diffmrs.fitting.smooth import Smoother, coefficients, off_baseline
+from diffmrs.model.fisher import covariance_bound
+
+
+class Posterior(NamedTuple):
+    """Covariances in units of the noise, and what they cost in degrees of freedom."""
+
+    covariance: Float[Array, "n n"]  # with all constraints
+    without_ratios: Float[Array, "n n"]  # without those on ratios of amplitudes
+    centre: Float[Array, " n"]  # the maximum, were there no bounds
+    baseline: Float[Array, " functions"]  # coefficients
+    baseline_variance: Float[Array, " functions"]
+    dimensions: Float[Array, ""]  # effective number of parameters, baseline included
+    square: Float[Array, ""]  # sum of squared residuals of the spectrum
+
+
+def posterior(
+    x: Float[Array, " n"], value: Pieces, slope: Pieces, smoother: Smoother, noise: Float[Array, ""]
+) -> Posterior:
+    """The posterior around an answer.
+
+    Args:
+        x: the answer.
+        value: residuals at x.
+        slope: their derivative at x.
+        smoother: of the baseline.
+        noise: standard deviation of the noise in the unit of the residuals, 1 but for noiseless data.
+    """
+    jacobian = off_baseline(slope.data.T, smoother).T
+    information = jacobian.T @ jacobian
+    loose = information + slope.values.T @ slope.values
+    full = loose + slope.ratios.T @ slope.ratios
+    covariance = covariance_bound(full)
+    pull = (
+        jacobian.T @ off_baseline(value.data, smoother) + slope.ratios.T @ value.ratios + slope.values.T @ value.values
+    )
+    baseline = coefficients(-value.data, smoother)
+    left = value.data + baseline @ smoother.functions
+    reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
+    spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    return Posterior(
+        covariance=noise**2 * covariance,
+        without_ratios=noise**2 * covariance_bound(loose),
+        centre=x - jnp.diag(covariance) * pull,
+        baseline=baseline,
+        baseline_variance=spread,
+        dimensions=jnp.sum(covariance * information) + smoother.dimensions,
+        square=left @ left,
+    )

@@ -1,0 +1,69 @@
+r"""How stiff the baseline is, chosen from the data: the marginal likelihood of every candidate at once.
+
+At the answer for one stiffness the problem is linearised; for every candidate the other parameters then move to where
+that candidate wants them, and the density of the data, with baseline coefficients and all other parameters integrated
+out, is compared (Laplace's approximation; as restricted maximum likelihood does for smoothing splines, Wahba 1985,
+Ann Stat 13:1378):
+
+$$\log p(y\,|\,\lambda) = -\frac{c_\lambda}{s^2} + \tfrac12 \sum_{d_i>0} \log\frac{\lambda d_i}{1+\lambda d_i}
+  - \tfrac12 \log\det N_\lambda$$
+
+with the cost $c_\lambda$ in units of the noise, the normal matrix $N_\lambda$ of the other parameters and $s^2$ the
+reduced χ² of the most flexible candidate where that is above one: structure that no baseline explains must not be
+bought with a limp one.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from diffmrs.fitting.smooth import Smoother
+
+
+def best_stiffness(
+    residual: Float[Array, " twice"],
+    jacobian: Float[Array, "twice n"],
+    prior_gradient: Float[Array, " n"],
+    prior_matrix: Float[Array, "n n"],
+    free: Float[Array, " n"],
+    smoothers: Smoother,
+) -> tuple[Int[Array, ""], Float[Array, " candidates"]]:
+    """The candidate under which the data are most probable.
+
+    Args:
+        residual: of the metabolites alone, in units of the noise, baseline not taken off.
+        jacobian: its derivative.
+        prior_gradient: of half the squared prior residuals.
+        prior_matrix: their Gauss-Newton matrix.
+        free: 1 for parameters that may move, 0 for those that rest on a bound.
+        smoothers: of each candidate, most flexible first; `kept` and `left` have a first axis of candidates.
+
+    Returns:
+        Which is best, and the log marginal likelihood of each.
+    """
+    functions = smoothers.functions
+    overlap_r, overlap_j = functions @ residual, functions @ jacobian
+    gram, slope = jacobian.T @ jacobian + prior_matrix, jacobian.T @ residual + prior_gradient
+    square = residual @ residual
+    scale = 1 / jnp.sqrt(jnp.maximum(jnp.diag(gram), 1e-30))
+    mask = free[:, None] * free[None, :]
+    n = gram.shape[0]
+    ridge = n * jnp.finfo(gram.dtype).eps * jnp.eye(n, dtype=gram.dtype)
+
+    def parts(kept: Array) -> tuple[Array, Array]:
+        normal = gram - overlap_j.T @ (kept[:, None] * overlap_j)
+        normal = normal * (scale[:, None] * scale[None, :]) * mask + jnp.diag(1 - free) + ridge
+        pull = (slope - overlap_j.T @ (kept * overlap_r)) * scale * free
+        factor = jnp.linalg.cholesky(normal)
+        half = jax.scipy.linalg.solve_triangular(factor, pull, lower=True)
+        cost = 0.5 * (square - jnp.sum(kept * overlap_r**2)) - 0.5 * half @ half
+        return cost, 2 * jnp.sum(jnp.log(jnp.diag(factor)))
+
+    # Mapped, not batched: jaxlib on CPU can stand still when two devices call batched LAPACK kernels at once.
+    costs, log_determinants = jax.lax.map(parts, smoothers.kept)
+    bent = smoothers.left > 0
+    volume = jnp.sum(jnp.where(bent, jnp.log(jnp.where(bent, smoothers.left, 1.0)), 0.0), axis=1)
+    freedom = residual.shape[0] - free.sum() - smoothers.kept[0].sum()
+    spread = jnp.maximum(2 * costs[0] / freedom, 1.0)
+    evidence = -costs / spread + volume - 0.5 * log_determinants
+    return jnp.nanargmax(evidence), evidence

@@ -1,0 +1,185 @@
+r"""Soft constraints as the fit uses them: arrays, one residual each, (value - mean) / sd.
+
+Half the sum of their squares is the negative logarithm of a Gaussian prior density. For a ratio ρ = a / D the density
+is Gaussian in ρ with D flat, so that the fit returns the maximum of the posterior in D and ρ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from diffmrs.errors import InputError
+from diffmrs.model.parameters import Parameters
+from diffmrs.model.signal import SignalModel
+from diffmrs.priors.constraints import SCALARS, Constraint, ParameterPrior, RatioPrior, Weights
+from diffmrs.pytree import container
+
+_SIDE = {"both": 0.0, "below": -1.0, "above": 1.0}
+
+
+@container(static=("labels", "sources"))
+@dataclass(frozen=True)
+class Priors:
+    """A pytree of soft constraints; means and standard deviations are leaves and can be differentiated.
+
+    Attributes:
+        numerator: weights of the amplitudes above the line. [ratios, members]
+        denominator: weights of the amplitudes below the line. [ratios, members]
+        ratio_mean: expected ratios. [ratios]
+        ratio_sd: their standard deviations. [ratios]
+        ratio_side: 0 both sides, -1 only below, 1 only above the mean. [ratios]
+        weights: weights of the parameters, every field with one more, first axis. [values, ...]
+        value_mean: expected weighted sums. [values]
+        value_sd: their standard deviations. [values]
+        value_side: as `ratio_side`. [values]
+        labels: what is constrained, ratios first.
+        sources: where each comes from.
+    """
+
+    numerator: Any
+    denominator: Any
+    ratio_mean: Any
+    ratio_sd: Any
+    ratio_side: Any
+    weights: Parameters
+    value_mean: Any
+    value_sd: Any
+    value_side: Any
+    labels: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def n_ratios(self) -> int:
+        """Number of constrained ratios."""
+        return self.numerator.shape[0]
+
+    def without_ratios(self) -> "Priors":
+        """Only the constraints on single parameters."""
+        none = slice(0, 0)
+        return replace(
+            self,
+            **{
+                name: getattr(self, name)[none]
+                for name in ("numerator", "denominator", "ratio_mean", "ratio_sd", "ratio_side")
+            },
+            labels=self.labels[self.n_ratios :],
+            sources=self.sources[self.n_ratios :],
+        )
+
+
+def priors_for(constraints: Sequence[Constraint], names: Sequence[str], model: SignalModel) -> Priors:
+    """Turn constraints into arrays for a basis and a model.
+
+    Args:
+        constraints: the soft constraints.
+        names: of the basis members.
+        model: tells the groups.
+
+    Raises:
+        InputError: a constraint names a member that the basis lacks (parts of a denominator may be missing, not all).
+    """
+    ratios = [c for c in constraints if isinstance(c, RatioPrior)]
+    values = [c for c in constraints if isinstance(c, ParameterPrior)]
+    rows = [_row(value, names, model) for value in values]
+    weights = jax.tree.map(lambda *leaves: np.stack(leaves), *rows) if rows else _no_rows(model)
+    return Priors(
+        numerator=np.array([_amplitudes(r.numerator, names, r.label, 1.0) for r in ratios]).reshape(-1, len(names)),
+        denominator=np.array([_amplitudes(r.denominator, names, r.label, 0.0) for r in ratios]).reshape(-1, len(names)),
+        ratio_mean=np.array([r.mean for r in ratios]),
+        ratio_sd=np.array([r.sd for r in ratios]),
+        ratio_side=np.array([_SIDE[r.side] for r in ratios]),
+        weights=weights,
+        value_mean=np.array([v.mean for v in values]),
+        value_sd=np.array([v.sd for v in values]),
+        value_side=np.array([_SIDE[v.side] for v in values]),
+        labels=tuple(c.label for c in [*ratios, *values]),
+        sources=tuple(c.source for c in [*ratios, *values]),
+    )
+
+
+def ratio_residual(
+    amplitude: Float[Array, " members"], priors: Priors, floor: Float[Array, " members"]
+) -> Float[Array, " ratios"]:
+    """Distance of each ratio from its mean, in standard deviations.
+
+    Args:
+        amplitude: of the members.
+        priors: the constraints.
+        floor: amplitude of each member that could just be seen; a denominator much smaller than that counts as that.
+    """
+    real = amplitude.dtype
+    below = jnp.asarray(priors.denominator, real)
+    hidden = jnp.sum((jnp.abs(below) * floor[None]) ** 2, axis=1)
+    size = jnp.sqrt((below @ amplitude) ** 2 + hidden)
+    ratio = (jnp.asarray(priors.numerator, real) @ amplitude) / size
+    off = (ratio - jnp.asarray(priors.ratio_mean, real)) / jnp.asarray(priors.ratio_sd, real)
+    return _one_sided(off, jnp.asarray(priors.ratio_side, real))
+
+
+def value_residual(parameters: Parameters, priors: Priors) -> Float[Array, " values"]:
+    """Distance of each constrained parameter from its mean, in standard deviations."""
+    real = parameters.amplitude.dtype
+    total = jnp.zeros(priors.value_mean.shape, real)
+    for field in fields(Parameters):
+        leaf = getattr(parameters, field.name)
+        weight = jnp.asarray(getattr(priors.weights, field.name), real)
+        total = total + weight.reshape(-1, leaf.size) @ leaf.reshape(-1) if leaf.size else total
+    off = (total - jnp.asarray(priors.value_mean, real)) / jnp.asarray(priors.value_sd, real)
+    return _one_sided(off, jnp.asarray(priors.value_side, real))
+
+
+def _one_sided(off: Array, side: Array) -> Array:
+    return jnp.where((side == 0) | (side * off > 0), off, 0.0)
+
+
+def _amplitudes(weights: Weights, names: Sequence[str], label: str, needed: float) -> np.ndarray:
+    missing = [name for name, _ in weights if name not in names]
+    if (needed and missing) or len(missing) == len(weights):
+        raise InputError(f"prior on {label}: the basis has no member {', '.join(missing)}; it has {', '.join(names)}")
+    row = np.zeros(len(names))
+    for name, weight in weights:
+        if name in names:
+            row[names.index(name)] += weight
+    return row
+
+
+def _row(value: ParameterPrior, names: Sequence[str], model: SignalModel) -> Parameters:
+    zero = jax.tree.map(lambda leaf: leaf[0], _no_rows(model, 1))
+    field = getattr(zero, value.quantity)
+    if value.quantity in SCALARS:
+        return replace(zero, **{value.quantity: np.ones_like(field)})
+    if field.size == 0:
+        raise InputError(f"prior on {value.label}: the model has no {value.quantity}")
+    per_group = value.quantity in ("lorentzian_fwhm_hz", "frequency_shift_hz")
+    groups = model.groups if per_group else model.shims
+    row = np.zeros_like(field)
+    for name, weight in ((value.member, 1.0), *((n, -w) for n, w in _unit(value.relative_to))):
+        if name not in names:
+            raise InputError(f"prior on {value.label}: the basis has no member {name}; it has {', '.join(names)}")
+        row[groups[names.index(name)]] += weight
+    return replace(zero, **{value.quantity: row})
+
+
+def _unit(weights: Weights) -> Weights:
+    total = sum(weight for _, weight in weights)
+    return tuple((name, weight / total) for name, weight in weights)
+
+
+def _no_rows(model: SignalModel, count: int = 0) -> Parameters:
+    shims = (count, model.n_shims)
+    return Parameters(
+        amplitude=np.zeros((count, len(model.groups))),
+        lorentzian_fwhm_hz=np.zeros((count, model.n_groups)),
+        frequency_shift_hz=np.zeros((count, model.n_groups)),
+        gaussian_variance_hz2=np.zeros(shims),
+        third_moment_hz3=np.zeros(shims if model.lineshape.asymmetric else (count, 0)),
+        lineshape=np.zeros((count, model.lineshape.n_kernel)),
+        phase0_rad=np.zeros(count),
+        delay_s=np.zeros(count),
+        baseline=np.zeros((count, len(model.baseline_roughness))),
+    )
