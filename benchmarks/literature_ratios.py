@@ -139,7 +139,7 @@ def describe(reference):
 
 def relaxation_times(database):
     """Median over studies, by field and resonance, T2 in ms."""
-    healthy = {
+    groups = {
         (r["Reference"], r["ID"])
         for r in rows(database / "References_T2.csv")
         if r["Group"].strip() in ("Healthy", "Control")
