@@ -15,6 +15,7 @@ from scipy.linalg import eigh
 from diffmrs.errors import InputError
 
 _CANDIDATES = 10
+_GENTLE = ((1, 0.03), (0, 0.001))  # order of a difference of spline coefficients, weight against second differences
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class PolynomialBaseline:
 class SplineBaseline:
     """Penalised cubic B-spline (Eilers & Marx 1996, Stat Sci 11:89), its stiffness given or chosen from the data.
 
-    Stiffness is told as effective dimensions per ppm: the trace of the smoother, over the width of the window (as in
-    ABfit: Wilson 2021, MRM 85:13). About 1 is nearly a parabola over the whole window, 7 follows humps of 0.3 ppm.
+    Stiffness is told as effective dimensions per ppm: the trace of the smoother over the width of the window (as in
+    ABfit: Wilson 2021, MRM 85:13). The stiffest is a complex constant, about 1 bends a few times over the whole window,
+    7 follows humps of 0.3 ppm.
 
     Attributes:
         dimensions_per_ppm: effective dimensions per ppm of the curve; None leaves the choice to the data.
@@ -84,7 +86,7 @@ class SplineBaseline:
     dimensions_per_ppm: float | None = None
     knots_per_ppm: float = 8.0
     causal: bool = True
-    range_per_ppm: tuple[float, float] = (0.6, 6.0)
+    range_per_ppm: tuple[float, float] = (0.3, 6.0)
 
     def __post_init__(self) -> None:
         given = self.dimensions_per_ppm
@@ -156,7 +158,7 @@ def smooth_functions(baseline: Baseline, ppm: np.ndarray, whitening: np.ndarray)
     gram += 1e-12 * np.trace(gram) / len(gram) * np.eye(len(gram))
     penalty = difference.T @ difference
     values, vectors = eigh(penalty * np.trace(gram) / max(np.trace(penalty), 1e-30), gram)
-    values[: len(gram) - len(difference)] = 0.0  # the null space of the differences, known exactly
+    values[: len(gram) - np.linalg.matrix_rank(penalty) if len(difference) else len(gram)] = 0.0
     return SmoothFunctions(vectors.T @ raw, np.maximum(values, 0.0))
 
 
@@ -181,17 +183,21 @@ def _splines(ppm: np.ndarray, knots_per_ppm: float, causal: bool) -> tuple[np.nd
     step = (n - 1) / n_segments
     count = n_segments + 3
     knots = step * np.arange(-3, n_segments + 4)
-    second = np.diff(np.eye(count), 2, axis=0)
-    if not causal:
-        real = np.nan_to_num(BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()).T
-        zero = np.zeros_like(second)
-        return _both_parts(real), np.block([[second, zero], [zero, second]])
-    room = 4 * n  # on either side, for the tails of the Hilbert transforms
-    axis = np.arange(-room, n + room, dtype=float)
-    bumps = np.array([BSpline.basis_element(knots[k : k + 5], extrapolate=False)(axis) for k in range(count)])
-    analytic = _causal(np.nan_to_num(bumps))[:, room : room + n]
+    # Bends cost; slope and height cost little, so that the stiffest baseline of all is a complex constant.
+    penalties = [np.diff(np.eye(count), 2, axis=0)]
+    penalties += [weight * np.diff(np.eye(count), order, axis=0) for order, weight in _GENTLE]
+    penalty = np.concatenate(penalties)
     constants = np.stack([np.ones(n), 1j * np.ones(n)])
-    return np.concatenate([analytic, constants]), np.pad(second, ((0, 0), (0, 2)))
+    if causal:
+        room = 4 * n  # on either side, for the tails of the Hilbert transforms
+        axis = np.arange(-room, n + room, dtype=float)
+        bumps = np.array([BSpline.basis_element(knots[k : k + 5], extrapolate=False)(axis) for k in range(count)])
+        splines = _causal(np.nan_to_num(bumps))[:, room : room + n]
+    else:
+        real = np.nan_to_num(BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()).T
+        real = real - real.mean(axis=1, keepdims=True)  # the constants have their own functions
+        splines, penalty = _both_parts(real), np.kron(np.eye(2), penalty)
+    return np.concatenate([splines, constants]), np.pad(penalty, ((0, 0), (0, 2)))
 
 
 def _causal(real: np.ndarray) -> np.ndarray:

@@ -94,4 +94,4 @@ def _check(label: str, mean: float, sd: float, side: str) -> None:
 
 def _sum_of(weights: Weights) -> str:
     parts = [name if weight == 1 else f"{weight:g} {name}" for name, weight in weights]
-    return parts[0] if len(parts) == 1 else "(" + " + ".join(parts) + ")"
+    return parts[0] if len(parts) == 1 else f"({'+'.join(parts)})"

@@ -12,32 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from diffmrs.errors import InputError
+from diffmrs.priors.constraints import RatioPrior, Weights
 
 _BUNDLED = "brain_1h.json"
-
-
-@dataclass(frozen=True)
-class RatioPrior:
-    """A ratio of concentrations and how well it is known: sum of numerator / sum of denominator = mean ± sd.
-
-    Attributes:
-        numerator: names of metabolites.
-        denominator: names of metabolites; one of them may be the numerator, then the ratio is a share.
-        mean: expected ratio, ≥ 0.
-        sd: standard deviation of the ratio, > 0.
-        source: in one line, what the numbers rest on.
-    """
-
-    numerator: tuple[str, ...]
-    denominator: tuple[str, ...]
-    mean: float
-    sd: float
-    source: str
-
-    @property
-    def name(self) -> str:
-        """Such as `GABA/(Cr+PCr)`."""
-        return f"{_sum(self.numerator)}/{_sum(self.denominator)}"
 
 
 @dataclass(frozen=True)
@@ -135,17 +112,16 @@ def _ratios(document: object, where: str) -> Iterator[RatioPrior]:
     items = document.get("ratios") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise InputError(f"{where}: field 'ratios': found {_short(items)}, needed a list")
-    seen: set[frozenset[str]] = set()
+    seen: set[Weights] = set()
     for index, item in enumerate(items):
         at = f"{where}: ratios[{index}]"
         if not isinstance(item, dict):
             raise InputError(f"{at}: found {_short(item)}, needed an object")
         numerator = _names(item, "numerator", at)
-        if frozenset(numerator) in seen:
-            raise InputError(
-                f"{at}: field 'numerator': {_sum(numerator)} has a prior already, needed one per numerator"
-            )
-        seen.add(frozenset(numerator))
+        if tuple(sorted(numerator)) in seen:
+            names = "+".join(name for name, _ in numerator)
+            raise InputError(f"{at}: field 'numerator': {names} has a prior already, needed one per numerator")
+        seen.add(tuple(sorted(numerator)))
         yield RatioPrior(
             numerator=numerator,
             denominator=_names(item, "denominator", at),
@@ -155,12 +131,12 @@ def _ratios(document: object, where: str) -> Iterator[RatioPrior]:
         )
 
 
-def _names(item: dict[str, Any], field: str, at: str) -> tuple[str, ...]:
+def _names(item: dict[str, Any], field: str, at: str) -> Weights:
     found: Any = item.get(field)
     right = isinstance(found, list) and found and all(isinstance(name, str) and name.strip() for name in found)
     if not right or len(set(found)) < len(found):
         raise InputError(f"{at}: field '{field}': found {_short(found)}, needed a list of different metabolite names")
-    return tuple(found)
+    return tuple((name, 1.0) for name in found)
 
 
 def _number(item: dict[str, Any], field: str, at: str, *, allow_zero: bool) -> float:
@@ -177,10 +153,6 @@ def _text(item: dict[str, Any], field: str, at: str) -> str:
     if not isinstance(found, str) or not found.strip():
         raise InputError(f"{at}: field '{field}': found {_short(found)}, needed a text that tells the source")
     return found
-
-
-def _sum(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"({'+'.join(names)})"
 
 
 def _short(value: object) -> str:
