@@ -8,7 +8,6 @@ only place that knows the order. Baseline coefficients are not among them: they 
 
 from dataclasses import dataclass, fields
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
@@ -114,9 +113,7 @@ def sd_of_parameters(
     variance = variance.at[first + 1 : last].set(others)
     sd = jnp.sqrt(jnp.maximum(variance, 0.0))
     amplitude, lorentz, shift, gauss, third, kernel, phase, delay = jnp.split(sd, _edges(model))
-    return Parameters(
-        amplitude, lorentz, shift, gauss, third, kernel, phase[0], delay[0], jnp.sqrt(baseline_variance)
-    )
+    return Parameters(amplitude, lorentz, shift, gauss, third, kernel, phase[0], delay[0], jnp.sqrt(baseline_variance))
 
 
 def bounds_of(model: SignalModel, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:

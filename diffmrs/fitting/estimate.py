@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.axes import spectrum_of
@@ -13,7 +14,7 @@ from diffmrs.fitting.implicit import implicit_solution
 from diffmrs.fitting.noise import noise_sd
 from diffmrs.fitting.posterior import Posterior, posterior
 from diffmrs.fitting.problem import Problem, linearised, pieces, residual
-from diffmrs.fitting.smooth import smoother_for
+from diffmrs.fitting.smooth import Smoother, smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 from diffmrs.fitting.start import StartTable, find_start, start_table
 from diffmrs.fitting.stiffness import best_stiffness
@@ -89,6 +90,7 @@ def fit_fid(
     model: SignalModel,
     priors: Priors | None = None,
     *,
+    inflate: bool = False,
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
 ) -> Estimate:
@@ -102,6 +104,7 @@ def fit_fid(
         table: from `fit_table`, with the same model and bounds.
         model: the fixed part of the model.
         priors: soft constraints; none when absent.
+        inflate: whether uncertainties grow by the residual over the noise where that is above one.
         bounds: where the answer may lie.
         optimiser: the solver.
 
@@ -131,41 +134,46 @@ def fit_fid(
             jnp.asarray(upper),
         )
 
-    problem = Problem(inside / unit, table.basis_fid, priors, table.floor, jnp.zeros((), real))
-    if isinstance(model.baseline, SplineBaseline):
-        problem, start = _with_stiffness(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
-        problem = problem._replace(spectrum=inside / unit, basis_fid=table.basis_fid, priors=priors)
+    one = jnp.ones((), real)
+    problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
+    if _is_tuned(model, priors):
+        tuned, start = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
     solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, start)
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
     found = posterior(solution.x, value, slope, smoother, noise / unit)
     estimate = _estimate(solution, found, smoother.dimensions, noise, unit, table, model)
+    if inflate:
+        estimate = _inflated(estimate)
     status = jnp.where(valid, solution.status, Status.INVALID)
     estimate = replace(estimate, status=status)
     return jax.tree.map(lambda leaf: _nan_unless(valid, leaf), estimate)
 
 
-def _with_stiffness(
+def _is_tuned(model: SignalModel, priors: Priors) -> bool:
+    """Whether a first fit has to tell how stiff the baseline is, or what constraints are weighed against."""
+    return bool(priors.labels) or isinstance(model.baseline, SplineBaseline)
+
+
+def _tuned(
     problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
 ) -> tuple[Problem, Array]:
-    """The problem with the stiffness of its baseline, and a better start: the answer at a middling stiffness."""
-    assert isinstance(model.baseline, SplineBaseline)
-    candidates = jnp.asarray(
-        model.baseline.stiffness_candidates(model.ppm, model.baseline_roughness), problem.stiffness.dtype
-    )
-    if candidates.size == 1:
-        return problem._replace(stiffness=candidates[0]), start
+    """The problem with the stiffness and the misfit that a first fit finds, and the answer of that fit."""
+    baseline = model.baseline
+    given = np.zeros(1)
+    if isinstance(baseline, SplineBaseline):
+        given = baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
+    candidates = jnp.asarray(given, problem.stiffness.dtype)
     first = problem._replace(stiffness=candidates[candidates.size // 2])
     x = solve(first, start).x
     value, slope = pieces(x, first, model)
-    rows, columns = jnp.concatenate([value.ratios, value.values]), jnp.concatenate([slope.ratios, slope.values])
-    smoothers = jax.vmap(lambda s: smoother_for(model, s), out_axes=type(smoother_for(model, candidates[0]))(None, 0, 0))(
-        candidates
-    )
+    each = [smoother_for(model, candidate) for candidate in candidates]
+    smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
     free = ((x > lower) & (x < upper)).astype(x.dtype)
-    best, _ = best_stiffness(value.data, slope.data, columns.T @ rows, columns.T @ columns, free, smoothers)
-    return problem._replace(stiffness=candidates[best]), x
+    best, excess = best_stiffness(value, slope, free, smoothers)
+    return problem._replace(stiffness=candidates[best], misfit=jnp.sqrt(excess)), x
 
 
 def _estimate(
@@ -195,6 +203,17 @@ def _estimate(
         baseline_dimensions=baseline_dimensions,
         steps=solution.steps,
         status=solution.status,
+    )
+
+
+def _inflated(estimate: Estimate) -> Estimate:
+    """Uncertainties for noise as large as the residual, where that is larger than the noise."""
+    excess = jnp.maximum(estimate.chi2_reduced, 1.0)
+    return replace(
+        estimate,
+        sd=jax.tree.map(lambda sd: sd * jnp.sqrt(excess), estimate.sd),
+        amplitude_covariance=estimate.amplitude_covariance * excess,
+        crlb_covariance=estimate.crlb_covariance * excess,
     )
 
 

@@ -16,12 +16,16 @@ from diffmrs.fitting.engine import local_mesh, over_voxels
 from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
 from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
-from diffmrs.model.baseline import Baseline, PolynomialBaseline
+from diffmrs.model.baseline import Baseline, SplineBaseline
 from diffmrs.model.shape import Lineshape
 from diffmrs.model.signal import SignalModel, model_for
-from diffmrs.priors.constraints import Constraint
+from diffmrs.priors.constraints import Constraint, ParameterPrior
 from diffmrs.priors.priors import Priors, priors_for
+from diffmrs.priors.sets import own_groups, prior_set
 from diffmrs.pytree import container
+
+DEFAULT_BASELINE = SplineBaseline()
+DEFAULT_PRIORS = "ratios"
 
 
 @container(static=("model",))
@@ -33,12 +37,14 @@ class FitResult:
         data: the data as fitted (zeros at the end cut off).
         basis: the basis as fitted (sampled like the data).
         model: the fixed part of the signal model.
+        priors: the soft constraints.
         estimate: the answer, with the leading axes of `data.fid`.
     """
 
     data: MRSData
     basis: Basis
     model: SignalModel
+    priors: Priors
     estimate: Estimate
 
     @property
@@ -62,12 +68,13 @@ def fit(
     basis: Basis,
     *,
     ppm_range: tuple[float, float] | None = None,
-    baseline: Baseline = PolynomialBaseline(2),
+    baseline: Baseline = DEFAULT_BASELINE,
+    priors: str | Sequence[Constraint] = DEFAULT_PRIORS,
     groups: tuple[int, ...] | None = None,
     shims: tuple[int, ...] | None = None,
     lineshape: Lineshape = Lineshape(),
-    priors: Sequence[Constraint] = (),
     noise_scale: tuple[tuple[float, float, float], ...] = (),
+    inflate: bool = False,
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
     mesh: Mesh | None = None,
@@ -78,9 +85,17 @@ def fit(
         data: the measurement, any number of spectra.
         basis: the basis set; resampled to the data when needed.
         ppm_range: lower and upper limit of the fit, ppm; 0.5 to 4.2 for 1H.
-        baseline: the baseline functions; a complex polynomial of second order unless told otherwise.
-        groups: group of each basis member, counted from 0; members of a group share width and shift. By default
+        baseline: the baseline functions; a penalised spline, its stiffness chosen from the data, unless told otherwise.
+        priors: soft constraints, or the name of a ready set of `diffmrs.priors.PRIOR_SETS`.
+        groups: group of each basis member, counted from 0; members of a group share shift and Lorentzian width. By
+            default each member is a group of its own where soft constraints hold the groups together; without any,
             metabolites form one group and macromolecules and lipids, known by their names, another.
+        shims: shim group of each basis member; members share Gaussian width and asymmetry. Metabolites and
+            macromolecules by default.
+        lineshape: Voigt lines, and what may be added to them.
+        noise_scale: regions in which noise counts for more (or less): lower and upper ppm, and the factor on its
+            standard deviation.
+        inflate: whether uncertainties grow by the residual over the noise where that is above one.
         bounds: where the answer may lie.
         optimiser: the solver.
         mesh: devices to use; all of this host unless told otherwise.
@@ -92,43 +107,58 @@ def fit(
         InputError: data and basis do not go together, or the ppm range does not fit the axis.
     """
     data, basis = prepare(data, basis)
-    chosen = default_groups(basis) if groups is None else groups
-    if len(chosen) != len(basis.names) or sorted(set(chosen)) != list(range(max(chosen) + 1)):
-        raise InputError(
-            f"groups is {chosen}; it must give one number per basis member ({len(basis.names)}), counted from 0"
-        )
+    constraints = prior_set(priors, basis.names, basis.acquisition) if isinstance(priors, str) else tuple(priors)
+    chosen = _groups(groups, basis, constraints)
     limits = ppm_range or default_ppm_range(basis.acquisition, basis.n_points)
     model = model_for(
         basis,
         ppm_range=limits,
         groups=chosen,
-        shims=default_groups(basis) if shims is None else shims,
+        shims=default_groups(basis) if shims is None else _checked("shims", shims, basis),
         baseline=baseline,
         lineshape=lineshape,
         noise_scale=noise_scale,
     )
-    arrays = priors_for(tuple(priors), basis.names, model)
+    arrays = priors_for(constraints, basis.names, model)
     devices = local_mesh() if mesh is None else mesh
-    rows = _fit_rows(data.spectra, basis.fid, arrays, model, bounds, optimiser, devices)
+    rows = _fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
     lead = data.fid.shape[:-1]
     estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
-    return FitResult(data, basis, model, estimate)
+    return FitResult(data, basis, model, arrays, estimate)
 
 
-@partial(jax.jit, static_argnames=("model", "bounds", "optimiser", "mesh"))
+@partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))
 def _fit_rows(
     fids: Complex[Array, "spectra points"],
     basis_fid: Complex[Array, "members points"],
     priors: Priors,
     model: SignalModel,
+    inflate: bool,
     bounds: Bounds,
     optimiser: LevenbergMarquardt,
     mesh: Mesh | None,
 ) -> Estimate:
-    shared = fit_table(basis_fid, model, bounds), priors
+    table = fit_table(basis_fid, model, bounds)
     return over_voxels(
-        lambda fid, shared: fit_fid(fid, shared[0], model, shared[1], bounds=bounds, optimiser=optimiser),
+        lambda fid, shared: fit_fid(
+            fid, shared[0], model, shared[1], inflate=inflate, bounds=bounds, optimiser=optimiser
+        ),
         fids,
-        shared,
+        (table, priors),
         mesh=mesh,
     )
+
+
+def _groups(groups: tuple[int, ...] | None, basis: Basis, constraints: tuple[Constraint, ...]) -> tuple[int, ...]:
+    if groups is not None:
+        return _checked("groups", groups, basis)
+    held = any(isinstance(c, ParameterPrior) and c.relative_to for c in constraints)
+    return own_groups(basis.names) if held else default_groups(basis)
+
+
+def _checked(what: str, groups: tuple[int, ...], basis: Basis) -> tuple[int, ...]:
+    if len(groups) != len(basis.names) or sorted(set(groups)) != list(range(max(groups) + 1)):
+        raise InputError(
+            f"{what} is {groups}; it must give one number per basis member ({len(basis.names)}), counted from 0"
+        )
+    return groups

@@ -25,6 +25,7 @@ class Problem(NamedTuple):
     priors: Priors
     floor: Float[Array, " members"]  # amplitude that could just be seen, of each member
     stiffness: Float[Array, ""]
+    misfit: Float[Array, ""]  # the residual over the noise, at least 1: what constraints are weighed against
 
 
 class Pieces(NamedTuple):
@@ -73,8 +74,8 @@ def joined(value: Pieces, slope: Pieces, smoother: Smoother) -> tuple[Float[Arra
 def _constraints(x: Array, problem: Problem, model: SignalModel) -> tuple[Array, Array]:
     parameters = to_parameters(x, model)
     kernel = kernel_residual(parameters.lineshape, model)
-    values = jnp.concatenate([value_residual(parameters, problem.priors), kernel])
-    return ratio_residual(parameters.amplitude, problem.priors, problem.floor), values
+    values = jnp.concatenate([problem.misfit * value_residual(parameters, problem.priors), problem.misfit * kernel])
+    return problem.misfit * ratio_residual(parameters.amplitude, problem.priors, problem.floor), values
 
 
 def kernel_residual(lineshape: Float[Array, " kernel"], model: SignalModel) -> Float[Array, " rows"]:

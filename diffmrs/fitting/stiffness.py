@@ -17,34 +17,30 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from diffmrs.fitting.problem import Pieces
 from diffmrs.fitting.smooth import Smoother
 
 
 def best_stiffness(
-    residual: Float[Array, " twice"],
-    jacobian: Float[Array, "twice n"],
-    prior_gradient: Float[Array, " n"],
-    prior_matrix: Float[Array, "n n"],
-    free: Float[Array, " n"],
-    smoothers: Smoother,
-) -> tuple[Int[Array, ""], Float[Array, " candidates"]]:
+    value: Pieces, slope: Pieces, free: Float[Array, " n"], smoothers: Smoother
+) -> tuple[Int[Array, ""], Float[Array, ""]]:
     """The candidate under which the data are most probable.
 
     Args:
-        residual: of the metabolites alone, in units of the noise, baseline not taken off.
-        jacobian: its derivative.
-        prior_gradient: of half the squared prior residuals.
-        prior_matrix: their Gauss-Newton matrix.
+        value: residuals at the answer for one stiffness.
+        slope: their derivative.
         free: 1 for parameters that may move, 0 for those that rest on a bound.
         smoothers: of each candidate, most flexible first; `kept` and `left` have a first axis of candidates.
 
     Returns:
-        Which is best, and the log marginal likelihood of each.
+        Which is best, and the reduced χ² of the most flexible candidate where that is above one.
     """
     functions = smoothers.functions
+    residual, jacobian = value.data, slope.data
+    rows, columns = jnp.concatenate([value.ratios, value.values]), jnp.concatenate([slope.ratios, slope.values])
     overlap_r, overlap_j = functions @ residual, functions @ jacobian
-    gram, slope = jacobian.T @ jacobian + prior_matrix, jacobian.T @ residual + prior_gradient
-    square = residual @ residual
+    gram, pulls = jacobian.T @ jacobian + columns.T @ columns, jacobian.T @ residual + columns.T @ rows
+    square = residual @ residual + rows @ rows
     scale = 1 / jnp.sqrt(jnp.maximum(jnp.diag(gram), 1e-30))
     mask = free[:, None] * free[None, :]
     n = gram.shape[0]
@@ -53,7 +49,7 @@ def best_stiffness(
     def parts(kept: Array) -> tuple[Array, Array]:
         normal = gram - overlap_j.T @ (kept[:, None] * overlap_j)
         normal = normal * (scale[:, None] * scale[None, :]) * mask + jnp.diag(1 - free) + ridge
-        pull = (slope - overlap_j.T @ (kept * overlap_r)) * scale * free
+        pull = (pulls - overlap_j.T @ (kept * overlap_r)) * scale * free
         factor = jnp.linalg.cholesky(normal)
         half = jax.scipy.linalg.solve_triangular(factor, pull, lower=True)
         cost = 0.5 * (square - jnp.sum(kept * overlap_r**2)) - 0.5 * half @ half
@@ -66,4 +62,4 @@ def best_stiffness(
     freedom = residual.shape[0] - free.sum() - smoothers.kept[0].sum()
     spread = jnp.maximum(2 * costs[0] / freedom, 1.0)
     evidence = -costs / spread + volume - 0.5 * log_determinants
-    return jnp.nanargmax(evidence), evidence
+    return jnp.argmax(jnp.where(jnp.isnan(evidence), -jnp.inf, evidence)), spread

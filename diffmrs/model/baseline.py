@@ -79,14 +79,15 @@ class SplineBaseline:
         dimensions_per_ppm: effective dimensions per ppm of the curve; None leaves the choice to the data.
         knots_per_ppm: spline functions per ppm; more than the dimensions can use change nothing.
         causal: whether the imaginary part is the Hilbert transform of the real part, as of any signal that begins at
-            time zero, plus a complex constant; if not, the two parts are free of each other.
+            time zero, plus a complex constant; if not, the two parts are free of each other, which also follows what
+            phase errors and water removal leave behind.
         range_per_ppm: smallest and largest dimensions per ppm that the data may choose.
     """
 
     dimensions_per_ppm: float | None = None
     knots_per_ppm: float = 8.0
-    causal: bool = True
-    range_per_ppm: tuple[float, float] = (0.3, 6.0)
+    causal: bool = False
+    range_per_ppm: tuple[float, float] = (0.28, 6.0)
 
     def __post_init__(self) -> None:
         given = self.dimensions_per_ppm

@@ -23,8 +23,8 @@ from diffmrs.errors import InputError
 from diffmrs.lineshape import THIRD_MOMENT_PHASE, voigt_decay
 from diffmrs.model.band import Band, band_around
 from diffmrs.model.baseline import Baseline, SmoothFunctions, smooth_functions
-from diffmrs.model.shape import Lineshape
 from diffmrs.model.parameters import Parameters
+from diffmrs.model.shape import Lineshape
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,30 @@
-"""What is known before a spectrum is seen: population values from the literature, each with its source."""
+"""What is known before a spectrum is seen: soft constraints, ready sets of them, and the literature behind them."""
 
+from diffmrs.priors.constraints import Constraint, ParameterPrior, RatioPrior
 from diffmrs.priors.literature import (
     LineSpread,
-    RatioPrior,
     StrongSignal,
     brain_ratios,
     line_spreads,
     read_ratios,
     strong_signals,
 )
+from diffmrs.priors.priors import Priors, priors_for
+from diffmrs.priors.sets import PRIOR_SETS, own_groups, prior_set
 
 __all__ = [
+    "PRIOR_SETS",
+    "Constraint",
     "LineSpread",
+    "ParameterPrior",
+    "Priors",
     "RatioPrior",
     "StrongSignal",
     "brain_ratios",
     "line_spreads",
+    "own_groups",
+    "prior_set",
+    "priors_for",
     "read_ratios",
     "strong_signals",
 ]

@@ -70,7 +70,9 @@ class ParameterPrior:
                 f"{', '.join(WIDTHS_AND_SHIFTS + SCALARS)}, and ratios of amplitudes"
             )
         if (self.quantity in SCALARS) != (self.member == ""):
-            raise InputError(f"prior on {self.quantity}: member is {self.member!r}; phases have none, the others need one")
+            raise InputError(
+                f"prior on {self.quantity}: member is {self.member!r}; phases have none, the others need one"
+            )
         _check(self.label, self.mean, self.sd, self.side)
 
     @property

@@ -91,6 +91,11 @@ def _canonical() -> dict[str, str]:
     return {alias: name for name, entry in _table().items() for alias in entry["aliases"]} | names
 
 
+def canonical_name(name: str) -> str:
+    """The library's name of a metabolite that is known under `name`; `name` itself when it is not known."""
+    return _canonical().get(name, name)
+
+
 def metabolite_names() -> tuple[str, ...]:
     """Names of the metabolites in the library."""
     return tuple(_table())
