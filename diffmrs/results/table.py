@@ -83,19 +83,22 @@ def table_of(result: FitResult, factors: ConcentrationFactors | None = None) -> 
         sd=sd,
         crlb_percent=_percent(amplitudes, sd),
         ratio_tcr=_ratio(amplitudes, names),
-        concentration_mm=_concentration(amplitude, weights, factors and factors.mm),
-        concentration_mm_tissue=_concentration(amplitude, weights, factors and factors.mm_tissue),
-        concentration_mmol_per_kg=_concentration(amplitude, weights, factors and factors.mmol_per_kg),
-        concentration_mmol_per_kg_voxel=_concentration(amplitude, weights, factors and factors.mmol_per_kg_voxel),
+        **_concentrations(amplitude, weights, factors),
         concentration_reference="" if factors is None else factors.reference,
         fitted=np.asarray(rows.status != Status.INVALID),
     )
 
 
-def _concentration(amplitude: np.ndarray, weights: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
-    """Members and sums; a sum adds concentrations, as its members may relax differently. [spectra, names]"""
-    members = amplitude * (np.nan if factor is None else factor)
-    return np.concatenate([members, members @ weights.T], axis=1)
+def _concentrations(
+    amplitude: np.ndarray, weights: np.ndarray, factors: ConcentrationFactors | None
+) -> dict[str, np.ndarray]:
+    """Members and sums; a sum adds concentrations, as its members may relax differently. Each [spectra, names]"""
+    found = {}
+    for name in CONCENTRATIONS:
+        factor = np.nan if factors is None else getattr(factors, name.removeprefix("concentration_"))
+        members = amplitude * factor
+        found[name] = np.concatenate([members, members @ weights.T], axis=1)
+    return found
 
 
 def _percent(amplitude: np.ndarray, sd: np.ndarray) -> np.ndarray:
