@@ -91,3 +91,12 @@ def test_macromolecules_get_no_relaxation_correction_and_strangers_are_refused()
     assert with_mm.mm[0, 0] == pytest.approx(free.mm[0, 0])
     with pytest.raises(InputError, match="NAA"):
         reference().factors(np.array([1e-4]), ("NAA",))
+
+
+def test_one_tissue_serves_several_spectra_each_with_its_own_water():
+    factors = reference().factors(np.array([1e-4, 2e-4, np.nan]), ("Cr", "MM09"))
+    for name in ("mm", "mm_tissue", "mmol_per_kg", "mmol_per_kg_voxel"):
+        values = getattr(factors, name)
+        assert values.shape == (3, 2)
+        np.testing.assert_allclose(values[1], 2 * values[0])
+        assert np.isnan(values[2]).all()
