@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from diffmrs.errors import InputError
 
@@ -110,15 +110,6 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--water", type=Path, metavar="WREF", help="unsuppressed water scan: gives concentrations in mM, serves --ecc"
     )
-    fit.add_argument(
-        "--water-mm", type=float, default=35880.0, metavar="MM", help="water in the voxel, mM (default %(default)s)"
-    )
-    fit.add_argument(
-        "--water-attenuation", type=float, default=0.7, metavar="A", help="water left after relaxation (default 0.7)"
-    )
-    fit.add_argument(
-        "--metabolite-attenuation", type=float, default=1.0, metavar="A", help="the same of metabolites (default 1)"
-    )
     fit.add_argument("--ecc", action="store_true", help="correct eddy currents with the water scan (Klose 1990)")
     fit.add_argument("--remove-water", action="store_true", help="remove the residual water line first (HSVD)")
     fit.add_argument(
@@ -146,8 +137,37 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--plot-index", type=int, metavar="I", help="fitted spectrum to plot, from 0 (default: of median SNR)"
     )
+    _add_concentration_options(fit)
     fit.set_defaults(command=_fit)
     return parser
+
+
+def _add_concentration_options(fit: argparse.ArgumentParser) -> None:
+    group = fit.add_argument_group("concentrations from the water scan (times in ms)")
+    group.add_argument(
+        "--water-scaling",
+        default="time-zero",
+        metavar="time-zero|lcmodel",
+        help="signals: FIDs at time zero, or areas as LCModel integrates them (default %(default)s)",
+    )
+    without = fit.add_argument_group("without tissue fractions: LCModel's convention")
+    without.add_argument("--water-mm", type=float, metavar="MM", help="water in the voxel, mM (default 35880)")
+    without.add_argument(
+        "--water-attenuation", type=float, metavar="A", help="water left after relaxation (default 0.7)"
+    )
+    without.add_argument(
+        "--metabolite-attenuation", type=float, metavar="A", help="the same of metabolites (default 1)"
+    )
+    tissue = fit.add_argument_group("with tissue fractions: molar and molal, water and relaxation by tissue")
+    three = ("GM", "WM", "CSF")
+    tissue.add_argument("--tissue", type=float, nargs=3, metavar=three, help="volume fractions, 0 to 1")
+    tissue.add_argument("--tissue-maps", type=Path, nargs=3, metavar=three, help="NIfTI images of the fractions")
+    tissue.add_argument("--te", type=float, metavar="MS", help="echo time, instead of the headers' EchoTime")
+    tissue.add_argument("--tr", type=float, metavar="MS", help="repetition time, instead of RepetitionTime; may be inf")
+    tissue.add_argument("--water-t1", type=float, nargs=3, metavar=three, help="default: tables at 1.5, 3 and 7 T")
+    tissue.add_argument("--water-t2", type=float, nargs=3, metavar=three, help="the same")
+    tissue.add_argument("--metabolite-t1", type=float, metavar="MS", help="of all metabolites; default: tables")
+    tissue.add_argument("--metabolite-t2", type=float, metavar="MS", help="the same")
 
 
 class _Version(argparse.Action):
@@ -187,7 +207,6 @@ def _fit(arguments: argparse.Namespace) -> None:
     baseline = _baseline(arguments.baseline)
     _start_jax()
     from diffmrs.console import metabolite_table, timing_line
-    from diffmrs.fitting.water_reference import WaterReference
     from diffmrs.model import NoBaseline, PolynomialBaseline
     from diffmrs.pipeline import FitOptions, fit_files, write_outputs
     from diffmrs.report import representative
@@ -200,9 +219,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
         baseline=NoBaseline() if baseline is None else PolynomialBaseline(baseline),
         water=arguments.water,
-        water_reference=WaterReference(
-            arguments.water_mm, arguments.water_attenuation, arguments.metabolite_attenuation
-        ),
+        **_concentrations(arguments),
         ecc=arguments.ecc,
         remove_water=arguments.remove_water,
         macromolecules=arguments.mm,
@@ -277,6 +294,51 @@ def _baseline(text: str) -> int | None:
     if kind != "poly" or not order.isdecimal() or int(order) > _HIGHEST_ORDER:
         raise InputError(f"--baseline is {text!r}; it must be none or poly:N with N from 0 to {_HIGHEST_ORDER}")
     return int(order)
+
+
+def _concentrations(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options about water, tissue and relaxation, in the units of the library; none is silently of no use."""
+    from diffmrs.quantify import TissueOptions, WaterReference
+
+    if arguments.water_scaling not in ("time-zero", "lcmodel"):
+        raise InputError(f"--water-scaling is {arguments.water_scaling!r}; it must be time-zero or lcmodel")
+    with_tissue = arguments.tissue is not None or arguments.tissue_maps is not None
+    plain = ("water_mm", "water_attenuation", "metabolite_attenuation")
+    by_tissue = ("te", "tr", "water_t1", "water_t2", "metabolite_t1", "metabolite_t2")
+    for name in plain if with_tissue else by_tissue:
+        if getattr(arguments, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            fix = "it cannot go with" if with_tissue else "it serves concentrations by tissue and needs"
+            raise InputError(f"{option} is given, but {fix} --tissue or --tissue-maps")
+    chosen: dict[str, Any] = {"water_scaling": arguments.water_scaling}
+    if not with_tissue:
+        given = {name: getattr(arguments, name) for name in plain if getattr(arguments, name) is not None}
+        if "water_mm" in given:
+            given["water_concentration_mm"] = given.pop("water_mm")
+        return chosen | {"water_reference": WaterReference(**given)}
+    if arguments.te is not None and not 0 <= arguments.te < float("inf"):
+        raise InputError(f"--te is {arguments.te:g} ms; it must be at least 0")
+    times = {f"{name}_s": _seconds(name, getattr(arguments, name)) for name in by_tissue if name not in ("te", "tr")}
+    return chosen | {
+        "tissue": TissueOptions(
+            fractions=None if arguments.tissue is None else tuple(arguments.tissue),
+            maps=None if arguments.tissue_maps is None else tuple(arguments.tissue_maps),
+            echo_time_s=None if arguments.te is None else arguments.te / 1e3,
+            repetition_time_s=_seconds("tr", arguments.tr),
+            **times,
+        )
+    }
+
+
+def _seconds(name: str, milliseconds: Any) -> Any:
+    """Times given in ms, each above 0 and possibly infinite, in s."""
+    if milliseconds is None:
+        return None
+    values = milliseconds if isinstance(milliseconds, list) else [milliseconds]
+    if not all(value > 0 for value in values):
+        told = " ".join(f"{value:g}" for value in values)
+        raise InputError(f"--{name.replace('_', '-')} is {told} ms; it must be above 0")
+    return tuple(value / 1e3 for value in values) if isinstance(milliseconds, list) else milliseconds / 1e3
 
 
 def _sampling(arguments: argparse.Namespace) -> dict[str, float]:

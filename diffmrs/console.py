@@ -32,15 +32,16 @@ def metabolite_table(run: FitRun, index: int) -> str:
         if k >= table.n_members
         or (table.crlb_percent[index, k] <= _WELL_KNOWN_PERCENT and not is_macromolecule(table.names[k]))
     ]
-    with_mm = bool(np.isfinite(table.concentration_mm).any())
-    head = ["metabolite", "amplitude", "CRLB %", "/ tCr", *(["mM"] if with_mm else [])]
+    units = {"mM": table.concentration_mm, "mmol/kg": table.concentration_mmol_per_kg}
+    units = {unit: values for unit, values in units.items() if np.isfinite(values).any()}
+    head = ["metabolite", "amplitude", "CRLB %", "/ tCr", *units]
     rows = [
         [
             table.names[k],
             f"{table.amplitude[index, k]:.4g}",
             table.crlb_text(index, k),
             _fixed(table.ratio_tcr[index, k]),
-            *([_fixed(table.concentration_mm[index, k])] if with_mm else []),
+            *(_fixed(values[index, k]) for values in units.values()),
         ]
         for k in chosen
     ]

@@ -67,16 +67,15 @@ def demo_spectrum(key: jax.Array, *, noise_sd: float = NOISE_SD) -> Demo:
     """
     basis = demo_basis()
     groups = default_groups(basis)
-    model = model_for(basis, ppm_range=DEFAULT_PPM_RANGE, groups=groups, baseline=NoBaseline())
+    model = model_for(basis, ppm_range=DEFAULT_PPM_RANGE, groups=groups, shims=groups, baseline=NoBaseline())
     amplitude = np.array([(CONCENTRATIONS_MM | MACROMOLECULES_MM)[name] for name in basis.names])
-    truth = Parameters(
-        amplitude=jnp.asarray(amplitude),
-        lorentzian_fwhm_hz=jnp.array([4.0, 4.0]),
-        gaussian_variance_hz2=jnp.array([4.0**2, 4.0**2]),
-        frequency_shift_hz=jnp.array([-2.5, -2.5]),
-        phase0_rad=jnp.asarray(0.4),
-        delay_s=jnp.asarray(0.0),
-        baseline=jnp.zeros((0, 2)),
+    truth = parameters_for(
+        model,
+        jnp.asarray(amplitude, jnp.result_type(float)),
+        lorentzian_fwhm_hz=4.0,
+        gaussian_fwhm_hz=4.0,
+        frequency_shift_hz=-2.5,
+        phase0_rad=0.4,
     )
     clean = predict_fid(truth, jnp.asarray(basis.fid), model)
     noise = jax.random.normal(key, (2, basis.n_points), clean.real.dtype) * noise_sd
@@ -100,7 +99,7 @@ def fit_demo(demo: Demo) -> FitRun:
         settings={
             "data": "simulated by diffmrs demo; amplitudes are in mM",
             "fit range": "{:g} to {:g} ppm".format(*DEFAULT_PPM_RANGE),
-            "baseline": "complex polynomial of order 2",
+            "baseline": DEFAULT_BASELINE.in_words,
             "basis set": demo.basis.source,
         },
     )

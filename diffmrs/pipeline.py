@@ -1,7 +1,7 @@
 """From file names to files: what the command `diffmrs fit` does, step by step."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,19 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult, fit
 from diffmrs.fitting.prepare import default_ppm_range
-from diffmrs.fitting.water_reference import WaterReference
-from diffmrs.fitting.water_reference import mm_per_amplitude as mm_per_amplitude_of
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
+from diffmrs.io.lcmodel_basis import singlet_width_ppm
 from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
+from diffmrs.quantify import (
+    AtTimeZero,
+    ConcentrationFactors,
+    LCModelAreas,
+    TissueOptions,
+    WaterReference,
+    metabolites_per_water,
+)
 from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrations, write_maps, write_quality
 from diffmrs.results.layout import layout_of
@@ -38,7 +45,9 @@ class FitOptions:
         basis: basis file or folder.
         mask: image of the voxels to fit.
         water: file with the unsuppressed water scan, for concentrations in mM and for `ecc`.
-        water_reference: water content and relaxation that concentrations rest on.
+        water_reference: water content and relaxation that concentrations rest on, unless there is `tissue`.
+        tissue: tissue fractions and relaxation times, for concentrations by tissue.
+        water_scaling: how signals become comparable: `"time-zero"` or `"lcmodel"` (areas as LCModel takes them).
         ecc: whether eddy currents are corrected with the water scan.
         remove_water: whether the residual water line is removed first.
         macromolecules: `"auto"`, `"none"` or the name of a set (see `diffmrs.conditioning.with_macromolecules`).
@@ -57,6 +66,8 @@ class FitOptions:
     baseline: Baseline = PolynomialBaseline(2)
     water: Path | None = None
     water_reference: WaterReference = WaterReference()
+    tissue: TissueOptions | None = None
+    water_scaling: str = "time-zero"
     ecc: bool = False
     remove_water: bool = False
     macromolecules: str = "auto"
@@ -113,16 +124,14 @@ def fit_files(options: FitOptions) -> FitRun:
             )
     notes += _notes_on(data)
     _check_range(options, data, basis)
-    inputs = tuple(file for file in (options.data, options.basis, options.mask, options.water) if file is not None)
+    maps = () if options.tissue is None or options.tissue.maps is None else options.tissue.maps
+    files = (options.data, options.basis, options.mask, options.water, *maps)
+    inputs = tuple(file for file in files if file is not None)
     chosen = _chosen(data, layout)
     _check_plot_index(options.plot_index, chosen)
     where = f"{options.data} with {options.basis}"
     water = _read_water(options, data, layout)
-    mm_per_amplitude = None
-    if water is not None:
-        mm_per_amplitude = _located(
-            f"{options.water} with {options.basis}", mm_per_amplitude_of, chosen, basis, water, options.water_reference
-        )
+    plain_basis = basis
     chosen = _conditioned(options, chosen, water)
     basis, added = _located(
         f"{where}, --mm" if options.macromolecules not in ("auto", "none") else where,
@@ -131,14 +140,17 @@ def fit_files(options: FitOptions) -> FitRun:
         chosen,
         options.macromolecules,
     )
-    settings = _settings(options, chosen, basis) | {"macromolecules": added}
+    factors = None if water is None else _factors(options, chosen, water, plain_basis, basis.names, layout)
+    concentrations = "none, as there is no water scan" if factors is None else factors.words
+    settings = _settings(options, chosen, basis) | {"macromolecules": added, "concentrations": concentrations}
+    notes += () if factors is None else factors.notes
     return fit_data(
         chosen,
         basis,
         layout=layout,
         ppm_range=options.ppm_range,
         baseline=options.baseline,
-        mm_per_amplitude=mm_per_amplitude,
+        factors=factors,
         title=options.data.name,
         settings=settings,
         inputs=inputs,
@@ -156,7 +168,7 @@ def fit_data(
     where: str,
     ppm_range: tuple[float, float] | None = None,
     baseline: Baseline = PolynomialBaseline(2),
-    mm_per_amplitude: np.ndarray | None = None,
+    factors: ConcentrationFactors | None = None,
     settings: dict[str, str] | None = None,
     inputs: tuple[Path, ...] = (),
     notes: tuple[str, ...] = (),
@@ -171,7 +183,7 @@ def fit_data(
         where: names of the files, for error messages.
         ppm_range: lower and upper limit of the fit, ppm.
         baseline: the baseline functions.
-        mm_per_amplitude: concentration per unit of amplitude, mM. [spectra]
+        factors: concentration per unit of amplitude of each spectrum and basis member.
         settings: what the fit was told, in words.
         inputs: files that were read.
         notes: what the user should know.
@@ -185,7 +197,7 @@ def fit_data(
     log.info("fitted %d spectra in %.2f s", data.n_spectra, clock.seconds)
     return FitRun(
         result=result,
-        table=table_of(result, mm_per_amplitude),
+        table=table_of(result, factors),
         quality=quality_of(result),
         layout=layout,
         title=title,
@@ -253,6 +265,8 @@ def _read_basis(options: FitOptions) -> tuple[Basis, tuple[str, ...]]:
 def _read_water(options: FitOptions, data: MRSData, layout: Layout) -> MRSData | None:
     """The water scan, cut to the spectra that are fitted when there is one FID for each."""
     if options.water is None:
+        if options.tissue is not None:
+            raise InputError("tissue fractions serve water-referenced concentrations: name the water scan with --water")
         if options.ecc:
             raise InputError("--ecc needs the water scan: name its file with --water")
         return None
@@ -318,7 +332,6 @@ def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str
         "baseline": baseline,
         "eddy currents": "corrected with the water scan (Klose)" if options.ecc else "not corrected",
         "residual water": "removed by HSVD, 4.3 to 5.0 ppm" if options.remove_water else "left in",
-        "concentrations": _water_in_words(options),
         "basis set": basis.source or options.basis.name,
         "basis members": ", ".join(basis.names),
         "spectra": str(data.n_spectra),
@@ -330,14 +343,20 @@ def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str
     }
 
 
-def _water_in_words(options: FitOptions) -> str:
-    if options.water is None:
-        return "none, as there is no water scan"
-    reference = options.water_reference
-    return (
-        f"water {reference.water_concentration_mm:g} mM, attenuation of water {reference.water_attenuation:g} and of "
-        f"metabolites {reference.metabolite_attenuation:g}"
-    )
+def _factors(
+    options: FitOptions, data: MRSData, water: MRSData, plain_basis: Basis, names: tuple[str, ...], layout: Layout
+) -> ConcentrationFactors:
+    """What an amplitude of each basis member means, and in words what that rests on."""
+    signals: AtTimeZero | LCModelAreas = AtTimeZero()
+    if options.water_scaling == "lcmodel":
+        width = singlet_width_ppm(options.basis)
+        signals = LCModelAreas() if width is None else LCModelAreas(width)
+    ratio = _located(f"{options.water} with {options.basis}", metabolites_per_water, data, plain_basis, water, signals)
+    reference: Any = options.water_reference
+    if options.tissue is not None:
+        reference = _located(options.data, options.tissue.reference, data, water, layout.voxel(), names)
+    factors = reference.factors(ratio, names)
+    return replace(factors, words=f"{factors.words}; signals: {signals.words}")
 
 
 def _located(where: object, call: Any, *args: Any, **kwargs: Any) -> Any:

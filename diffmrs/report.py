@@ -72,6 +72,7 @@ def write_report(
         correlation_figure=_embedded(correlation),
         metabolites=_metabolite_rows(table, shown),
         with_mm=bool(np.isfinite(table.concentration_mm).any()),
+        with_molal=bool(np.isfinite(table.concentration_mmol_per_kg).any()),
         quality=_quality_definitions(quality, shown),
         quality_head=[*layout.place_columns, *DEFINITIONS],
         quality_rows=_quality_rows(quality, layout),
@@ -128,6 +129,7 @@ def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]
                 "crlb": table.crlb_text(index, k),
                 "ratio": _fixed(table.ratio_tcr[index, k]),
                 "mm": _fixed(table.concentration_mm[index, k]),
+                "molal": _fixed(table.concentration_mmol_per_kg[index, k]),
                 "remark": "not reliable" if poor else "",
                 "style": " ".join(filter(None, styles)),
             }

@@ -7,6 +7,7 @@ import pytest
 
 from diffmrs.errors import InputError
 from diffmrs.quality import DEFINITIONS, Quality, quality_of
+from diffmrs.quantify import WaterReference
 from diffmrs.report import representative, write_report
 from diffmrs.results import table_of
 
@@ -96,8 +97,10 @@ def test_mrsi_names_the_voxel(tmp_path):
 
 def test_concentrations_appear_when_there_is_a_reference(tmp_path):
     result = fits.one()
-    page = report_of(tmp_path, result, table=table_of(result, np.array([2.0])))
+    factors = WaterReference().factors(np.array([2.0]), result.names)
+    page = report_of(tmp_path, result, table=table_of(result, factors))
     assert "concentration (mM)" in page.text
+    assert "(mmol per kg tissue water)" not in page.text
     assert "concentration (mM)" not in report_of(tmp_path, result).text
 
 

@@ -10,6 +10,7 @@ from diffmrs.data import Header, MRSData
 from diffmrs.errors import InputError
 from diffmrs.io import read_nifti_mrs, write_nifti_mrs
 from diffmrs.quality import quality_of
+from diffmrs.quantify import WaterReference
 from diffmrs.results import table_of, write_concentrations, write_maps, write_quality
 from diffmrs.results.layout import layout_of
 from diffmrs.results.table import CRLB_CAP_PERCENT
@@ -32,10 +33,13 @@ def test_sums_follow_the_members_and_add_up():
 
 
 def test_concentration_is_amplitude_times_the_factor_of_its_spectrum():
-    factor = np.array([1.0, 2.0, 3.0, np.nan])
-    table = table_of(fits.batch(), factor)
-    np.testing.assert_allclose(table.concentration_mm[2], 3 * table.amplitude[2])
+    per_water = np.array([1.0, 2.0, 3.0, np.nan])
+    factors = WaterReference(1000.0, 1.0, 1.0).factors(per_water, fits.BASIS.names)
+    table = table_of(fits.batch(), factors)
+    np.testing.assert_allclose(table.concentration_mm[2], 3000 * table.amplitude[2])
     assert np.isnan(table.concentration_mm[3]).all()
+    assert np.isnan(table.concentration_mmol_per_kg).all()
+    assert table.concentration_reference == "lcmodel"
 
 
 def test_a_bound_without_meaning_is_printed_as_lcmodel_does():
@@ -50,6 +54,8 @@ def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     rows = rows_of(tmp_path / "concentrations.csv")
     assert list(rows[0]) == [
         "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm",
+        "concentration_mm_tissue", "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel",
+        "concentration_reference",
     ]  # fmt: skip
     assert len(rows) == 4 * 9
     assert "nan" not in (tmp_path / "concentrations.csv").read_text().lower()

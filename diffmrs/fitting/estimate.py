@@ -119,8 +119,8 @@ def fit_fid(
     noise = noise_sd(spectrum, model)
     # In units of the noise the cost is half of χ²; without noise, in units of a small part of the highest peak.
     unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * jnp.abs(inside).max()))
-    start = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
-    start = jax.lax.stop_gradient(to_vector(start))
+    coarse = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
+    start = jax.lax.stop_gradient(to_vector(coarse))
 
     narrow = banded(model, bounds)
     lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))

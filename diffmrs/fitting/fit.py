@@ -17,7 +17,7 @@ from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
 from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
 from diffmrs.model.baseline import Baseline, SplineBaseline
-from diffmrs.model.shape import Lineshape
+from diffmrs.model.shape import VOIGT, Lineshape
 from diffmrs.model.signal import SignalModel, model_for
 from diffmrs.priors.constraints import Constraint, ParameterPrior
 from diffmrs.priors.priors import Priors, priors_for
@@ -72,7 +72,7 @@ def fit(
     priors: str | Sequence[Constraint] = DEFAULT_PRIORS,
     groups: tuple[int, ...] | None = None,
     shims: tuple[int, ...] | None = None,
-    lineshape: Lineshape = Lineshape(),
+    lineshape: Lineshape = VOIGT,
     noise_scale: tuple[tuple[float, float, float], ...] = (),
     inflate: bool = False,
     bounds: Bounds = Bounds(),

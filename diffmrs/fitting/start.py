@@ -13,7 +13,7 @@ from jaxtyping import Array, Complex, Float
 
 from diffmrs.lineshape import voigt_decay
 from diffmrs.model.parameters import Parameters
-from diffmrs.model.signal import SignalModel
+from diffmrs.model.signal import SignalModel, parameters_for
 
 WIDTHS_HZ = (1.5, 4.0, 8.0, 14.0, 22.0)  # Lorentzian and Gaussian width each; 0.5346 L + ... gives a Voigt 1.6 times it
 _COARSE = 2  # index of the width used while shift and phase are unknown
@@ -78,17 +78,13 @@ def find_start(
     w, s, p = jnp.unravel_index(gains.argmax(), gains.shape)
     shift_hz = near[s] / (model.n_points * model.acquisition.dwell_time_s)
     width_hz = jnp.asarray(WIDTHS_HZ, phase.dtype)[w]
-    groups, shims = jnp.ones(model.n_groups, phase.dtype), jnp.ones(model.n_shims, phase.dtype)
-    return Parameters(
-        amplitude=amplitudes[w, s, p] / table.norm[w],
-        lorentzian_fwhm_hz=width_hz * groups,
-        frequency_shift_hz=shift_hz.astype(phase.dtype) * groups,
-        gaussian_variance_hz2=width_hz**2 * shims,
-        third_moment_hz3=0 * shims if model.lineshape.asymmetric else 0 * shims[:0],
-        lineshape=jnp.asarray(model.lineshape.kernel_hz == 0, phase.dtype),
+    return parameters_for(
+        model,
+        amplitudes[w, s, p] / table.norm[w],
+        lorentzian_fwhm_hz=width_hz,
+        gaussian_fwhm_hz=width_hz,
+        frequency_shift_hz=shift_hz.astype(phase.dtype),
         phase0_rad=near_phases[p],
-        delay_s=jnp.zeros((), phase.dtype),
-        baseline=jnp.zeros(len(model.baseline_roughness), phase.dtype),
     )
 
 

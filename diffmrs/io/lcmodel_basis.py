@@ -56,6 +56,22 @@ def read_lcmodel_basis(path: str | os.PathLike[str]) -> Basis:
         raise InputError(f"{file}: {error}") from None
 
 
+def singlet_width_ppm(path: str | os.PathLike[str]) -> float | None:
+    """Full width at half maximum of the singlets that a `.BASIS` file states (FWHMBA), ppm.
+
+    Returns:
+        None when the file states none, or is of another format.
+
+    Raises:
+        InputError: a `.BASIS` file that cannot be read.
+    """
+    if not Path(path).name.lower().removesuffix(".gz").endswith(".basis"):
+        return None
+    groups = [group for group, _ in split_file(read_text(path), str(path)) if group.name in ("SEQPAR", "BASIS1")]
+    width = _merged(groups, str(path)).number("FWHMBA")
+    return width if width is not None and width > 0 else None
+
+
 def _merged(groups: list[Namelist], file: str) -> Namelist:
     merged = Namelist("SEQPAR/$BASIS1", file)
     for group in groups:

@@ -1,8 +1,8 @@
 """Smooth functions of frequency that stand for what the basis does not contain, and how much they may bend.
 
 A baseline is a set of complex functions on the fit window with real coefficients. They are brought to a form in which
-they are orthonormal and penalised each by itself: penalised least squares keeps the part 1 / (1 + stiffness · roughness)
-of each (Demmler & Reinsch 1975, Numer Math 24:375). Functions without roughness are not penalised.
+they are orthonormal and penalised each by itself: penalised least squares keeps 1 / (1 + stiffness · roughness) of each
+(Demmler & Reinsch 1975, Numer Math 24:375). Functions without roughness are not penalised.
 """
 
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class SplineBaseline:
         return f"penalised cubic spline, {parts}, {how}"
 
     def functions(self, ppm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Spline functions, [functions, window], and the second differences that are penalised, [differences, functions]."""
+        """Spline functions, [functions, window], and what of them is penalised, [differences, functions]."""
         return _splines(ppm, self.knots_per_ppm, self.causal)
 
     @property

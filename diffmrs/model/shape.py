@@ -55,3 +55,6 @@ class Lineshape:
         if not self.n_kernel:
             return words
         return f"{words}, convolved with a free kernel of ±{self.kernel_half_width_hz:g} Hz"
+
+
+VOIGT = Lineshape()

@@ -24,7 +24,7 @@ from diffmrs.lineshape import THIRD_MOMENT_PHASE, voigt_decay
 from diffmrs.model.band import Band, band_around
 from diffmrs.model.baseline import Baseline, SmoothFunctions, smooth_functions
 from diffmrs.model.parameters import Parameters
-from diffmrs.model.shape import Lineshape
+from diffmrs.model.shape import VOIGT, Lineshape
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SignalModel:
     groups: tuple[int, ...]
     shims: tuple[int, ...]
     baseline: Baseline
-    lineshape: Lineshape = Lineshape()
+    lineshape: Lineshape = VOIGT
     noise_scale: tuple[tuple[float, float, float], ...] = ()
     band: Band | None = None
 
@@ -216,7 +216,7 @@ def model_for(
     groups: tuple[int, ...],
     shims: tuple[int, ...],
     baseline: Baseline,
-    lineshape: Lineshape = Lineshape(),
+    lineshape: Lineshape = VOIGT,
     noise_scale: tuple[tuple[float, float, float], ...] = (),
 ) -> SignalModel:
     """The fixed part of the model for a basis, all checks made.
@@ -233,6 +233,42 @@ def model_for(
     window = basis.acquisition.window(basis.n_points, ppm_range)
     limits = (window.start, window.stop)
     return SignalModel(basis.acquisition, basis.n_points, limits, groups, shims, baseline, lineshape, noise_scale)
+
+
+def parameters_for(
+    model: SignalModel,
+    amplitude: Array,
+    *,
+    lorentzian_fwhm_hz: float | Array = 0.0,
+    gaussian_fwhm_hz: float | Array = 0.0,
+    frequency_shift_hz: float | Array = 0.0,
+    phase0_rad: float | Array = 0.0,
+    delay_s: float | Array = 0.0,
+) -> Parameters:
+    """Parameters with the same widths and shift for every group, symmetric lines and no baseline.
+
+    Args:
+        model: the fixed part.
+        amplitude: of each member. [members]
+        lorentzian_fwhm_hz: Lorentzian width added to the basis, Hz.
+        gaussian_fwhm_hz: Gaussian width added to the basis, Hz.
+        frequency_shift_hz: shift, Hz; positive to lower ppm.
+        phase0_rad: zero-order phase, rad.
+        delay_s: first-order phase, s.
+    """
+    one = jnp.ones((), amplitude.dtype)
+    groups, shims = jnp.ones(model.n_groups, one.dtype), jnp.ones(model.n_shims, one.dtype)
+    return Parameters(
+        amplitude=amplitude,
+        lorentzian_fwhm_hz=lorentzian_fwhm_hz * groups,
+        frequency_shift_hz=frequency_shift_hz * groups,
+        gaussian_variance_hz2=gaussian_fwhm_hz**2 * shims,
+        third_moment_hz3=0 * shims[: model.n_shims if model.lineshape.asymmetric else 0],
+        lineshape=jnp.asarray(model.lineshape.kernel_hz == 0, one.dtype),
+        phase0_rad=phase0_rad * one,
+        delay_s=delay_s * one,
+        baseline=jnp.zeros(len(model.baseline_roughness), one.dtype),
+    )
 
 
 @lru_cache(maxsize=32)

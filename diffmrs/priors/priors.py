@@ -171,15 +171,16 @@ def _unit(weights: Weights) -> Weights:
 
 
 def _no_rows(model: SignalModel, count: int = 0) -> Parameters:
-    shims = (count, model.n_shims)
-    return Parameters(
-        amplitude=np.zeros((count, len(model.groups))),
-        lorentzian_fwhm_hz=np.zeros((count, model.n_groups)),
-        frequency_shift_hz=np.zeros((count, model.n_groups)),
-        gaussian_variance_hz2=np.zeros(shims),
-        third_moment_hz3=np.zeros(shims if model.lineshape.asymmetric else (count, 0)),
-        lineshape=np.zeros((count, model.lineshape.n_kernel)),
-        phase0_rad=np.zeros(count),
-        delay_s=np.zeros(count),
-        baseline=np.zeros((count, len(model.baseline_roughness))),
-    )
+    sizes = {
+        "amplitude": (len(model.groups),),
+        "lorentzian_fwhm_hz": (model.n_groups,),
+        "frequency_shift_hz": (model.n_groups,),
+        "gaussian_variance_hz2": (model.n_shims,),
+        "third_moment_hz3": (model.n_shims if model.lineshape.asymmetric else 0,),
+        "lineshape": (model.lineshape.n_kernel,),
+        "phase0_rad": (),
+        "delay_s": (),
+        "baseline": (len(model.baseline_roughness),),
+    }
+    leaves: dict[str, Any] = {name: np.zeros((count, *size)) for name, size in sizes.items()}
+    return Parameters(**leaves)

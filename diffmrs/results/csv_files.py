@@ -9,9 +9,9 @@ import numpy as np
 from diffmrs.io.atomic import atomic_write
 from diffmrs.quality import Quality
 from diffmrs.results.layout import Layout
-from diffmrs.results.table import MetaboliteTable
+from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm")
+METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
 QUALITY_COLUMNS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
 
 
@@ -21,13 +21,13 @@ def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> 
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS)
+    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference")
     values = np.stack([getattr(table, column) for column in METABOLITE_COLUMNS], axis=-1)
 
     def rows() -> Iterator[list[str]]:
         for place, of_spectrum in zip(layout.places(), values, strict=True):
             for name, cells in zip(table.names, of_spectrum, strict=True):
-                yield [*place, name, *map(_cell, cells)]
+                yield [*place, name, *map(_cell, cells), table.concentration_reference]
 
     _write(path, columns, rows())
 

@@ -2,7 +2,6 @@
 
 import io
 import re
-import struct
 from gzip import GzipFile
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import numpy as np
 
 from diffmrs.data import Header
 from diffmrs.io.atomic import atomic_write
+from diffmrs.io.volume import nifti_header_of
 from diffmrs.quality import Quality
 from diffmrs.results.layout import Layout
-from diffmrs.results.table import MetaboliteTable
+from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm")
+METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
 QUALITY_MAPS = ("snr", "linewidth_hz")
 
 
@@ -56,7 +56,7 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
 
 def lies_elsewhere(affine: np.ndarray, header: Header) -> bool:
     """Whether an image with this affine covers another place than the data, by more than a hundredth of a voxel."""
-    source = _source_header(header)
+    source = nifti_header_of(header)
     if source is None:
         return False
     ours = source.get_best_affine()
@@ -69,7 +69,7 @@ def _file_name(metabolite: str) -> str:
 
 def _write_image(path: Path, volume: np.ndarray, header: Header) -> None:
     image: Any = nib.Nifti1Image(volume, None)
-    source = _source_header(header)
+    source = nifti_header_of(header)
     if source is not None:
         image.set_sform(source.get_sform(), int(source["sform_code"]))
         image.set_qform(source.get_qform(), int(source["qform_code"]))
@@ -78,10 +78,3 @@ def _write_image(path: Path, volume: np.ndarray, header: Header) -> None:
     packed = io.BytesIO(image.to_bytes())
     with atomic_write(path) as stream, GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
         zipped.write(packed.getvalue())
-
-
-def _source_header(header: Header) -> Any:
-    if header.nifti is None:
-        return None
-    sizes = struct.unpack("<i", header.nifti[:4]) + struct.unpack(">i", header.nifti[:4])
-    return (nib.Nifti1Header if 348 in sizes else nib.Nifti2Header)(header.nifti)

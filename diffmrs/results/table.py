@@ -6,9 +6,16 @@ import numpy as np
 
 from diffmrs.combine import combinations_of, combine
 from diffmrs.fitting import FitResult, Status
+from diffmrs.quantify.concentrations import ConcentrationFactors
 
 CRLB_CAP_PERCENT = 999.0  # as LCModel prints what cannot be determined
 REFERENCE = "tCr"
+CONCENTRATIONS = (
+    "concentration_mm",
+    "concentration_mm_tissue",
+    "concentration_mmol_per_kg",
+    "concentration_mmol_per_kg_voxel",
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,11 @@ class MetaboliteTable:
         sd: Cramér-Rao bound on its standard deviation, same units. [spectra, names]
         crlb_percent: the bound relative to the amplitude, %, at most 999. [spectra, names]
         ratio_tcr: amplitude relative to that of tCr. [spectra, names]
-        concentration_mm: concentration, mM; all NaN without a reference. [spectra, names]
+        concentration_mm: mmol per litre of voxel; all NaN without a reference. [spectra, names]
+        concentration_mm_tissue: mmol per litre of tissue, CSF taken out; NaN without tissue. [spectra, names]
+        concentration_mmol_per_kg: mmol per kg of tissue water, CSF taken out; NaN without tissue. [spectra, names]
+        concentration_mmol_per_kg_voxel: mmol per kg of all water, CSF left in; NaN without tissue. [spectra, names]
+        concentration_reference: what these rest on: `"lcmodel"`, `"tissue"`, or nothing without a reference.
         fitted: whether there is a fit at all. [spectra]
     """
 
@@ -33,6 +44,10 @@ class MetaboliteTable:
     crlb_percent: np.ndarray
     ratio_tcr: np.ndarray
     concentration_mm: np.ndarray
+    concentration_mm_tissue: np.ndarray
+    concentration_mmol_per_kg: np.ndarray
+    concentration_mmol_per_kg_voxel: np.ndarray
+    concentration_reference: str
     fitted: np.ndarray
 
     def crlb_text(self, index: int, name: int) -> str:
@@ -46,13 +61,12 @@ class MetaboliteTable:
         return [*range(self.n_members, len(self.names)), *range(self.n_members)]
 
 
-def table_of(result: FitResult, mm_per_amplitude: np.ndarray | None = None) -> MetaboliteTable:
+def table_of(result: FitResult, factors: ConcentrationFactors | None = None) -> MetaboliteTable:
     """The table of a fit.
 
     Args:
         result: from `diffmrs.fit`.
-        mm_per_amplitude: concentration per unit of amplitude, mM, one per spectrum, when a reference gave it.
-            [spectra]
+        factors: concentration per unit of amplitude of each spectrum and basis member, when a reference gave it.
     """
     rows = result.flat()
     sum_names, weights = combinations_of(result.names)
@@ -62,7 +76,6 @@ def table_of(result: FitResult, mm_per_amplitude: np.ndarray | None = None) -> M
     names = (*result.names, *sum_names)
     amplitudes = np.concatenate([amplitude, sums], axis=1)
     sd = np.concatenate([np.asarray(rows.sd.amplitude, np.float64), sums_sd], axis=1)
-    factor = np.full(len(amplitudes), np.nan) if mm_per_amplitude is None else np.asarray(mm_per_amplitude, np.float64)
     return MetaboliteTable(
         names=names,
         n_members=len(result.names),
@@ -70,9 +83,22 @@ def table_of(result: FitResult, mm_per_amplitude: np.ndarray | None = None) -> M
         sd=sd,
         crlb_percent=_percent(amplitudes, sd),
         ratio_tcr=_ratio(amplitudes, names),
-        concentration_mm=amplitudes * factor[:, None],
+        **_concentrations(amplitude, weights, factors),
+        concentration_reference="" if factors is None else factors.reference,
         fitted=np.asarray(rows.status != Status.INVALID),
     )
+
+
+def _concentrations(
+    amplitude: np.ndarray, weights: np.ndarray, factors: ConcentrationFactors | None
+) -> dict[str, np.ndarray]:
+    """Members and sums; a sum adds concentrations, as its members may relax differently. Each [spectra, names]"""
+    found = {}
+    for name in CONCENTRATIONS:
+        factor = np.nan if factors is None else getattr(factors, name.removeprefix("concentration_"))
+        members = amplitude * factor
+        found[name] = np.concatenate([members, members @ weights.T], axis=1)
+    return found
 
 
 def _percent(amplitude: np.ndarray, sd: np.ndarray) -> np.ndarray:

@@ -8,13 +8,8 @@ from diffmrs.axes import Acquisition
 from diffmrs.data import MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting import fit
-from diffmrs.fitting.water_reference import (
-    WaterReference,
-    mm_per_amplitude,
-    proton_signal,
-    singlet_signal,
-    water_signal,
-)
+from diffmrs.quantify import WaterReference, metabolites_per_water
+from diffmrs.quantify.signals import proton_signal, singlet_signal, water_signal
 
 
 def water_fid(signal=1000.0, lorentz_hz=4.0, gauss_hz=5.0):
@@ -47,13 +42,17 @@ def test_concentrations_follow_the_formula():
     # 10 mM of everything with amplitude 10, one proton weighing 1, and water 2 × 40 000 with half of it relaxed.
     reference = WaterReference(water_concentration_mm=40000.0, water_attenuation=0.5, metabolite_attenuation=0.8)
     water = MRSData(water_fid(2 * 40000 * 0.5), ACQUISITION)
-    assert mm_per_amplitude(data(), basis(), water, reference) == pytest.approx([1 / 0.8], rel=5e-3)
+    factors = reference.factors(metabolites_per_water(data(), basis(), water), basis().names)
+    assert factors.mm == pytest.approx(np.full((1, len(basis().names)), 1 / 0.8), rel=5e-3)
+    assert factors.reference == "lcmodel"
+    for other in (factors.mm_tissue, factors.mmol_per_kg, factors.mmol_per_kg_voxel):
+        assert np.isnan(other).all()  # LCModel's convention knows no tissue
 
 
 def test_one_water_scan_serves_all_or_each_has_its_own():
     spectra = MRSData(np.stack([fid()] * 3), ACQUISITION)
-    one = mm_per_amplitude(spectra, basis(), MRSData(water_fid(), ACQUISITION))
-    each = mm_per_amplitude(
+    one = metabolites_per_water(spectra, basis(), MRSData(water_fid(), ACQUISITION))
+    each = metabolites_per_water(
         spectra, basis(), MRSData(np.stack([water_fid(s) for s in (1000, 2000, 4000)]), ACQUISITION)
     )
     assert one.shape == (3,)
@@ -68,11 +67,11 @@ def test_one_water_scan_serves_all_or_each_has_its_own():
         (lambda: proton_signal(basis(("Ins", "Glu"))), "methyl singlets"),
         (lambda: WaterReference(water_attenuation=1.2), "water_attenuation"),
         (
-            lambda: mm_per_amplitude(data(), basis(), MRSData(np.stack([water_fid()] * 2), ACQUISITION)),
+            lambda: metabolites_per_water(data(), basis(), MRSData(np.stack([water_fid()] * 2), ACQUISITION)),
             "2 FIDs for 1 spectra",
         ),
         (
-            lambda: mm_per_amplitude(data(), basis(), MRSData(water_fid(), Acquisition(5e-4, 123.2, "31P"))),
+            lambda: metabolites_per_water(data(), basis(), MRSData(water_fid(), Acquisition(5e-4, 123.2, "31P"))),
             "31P",
         ),
     ],
@@ -94,7 +93,7 @@ def test_the_fitting_challenge_comes_out_in_its_own_millimolar(data_dir, number)
     # Water 29 697 mM includes its relaxation; metabolites keep exp(-30/160) of theirs (the organisers' formula).
     reference = WaterReference(29697.0, 1.0, float(np.exp(-30 / 160)))
     result = fit(spectra, the_basis)
-    scale = mm_per_amplitude(result.data, result.basis, water, reference)[0]
+    scale = reference.factors(metabolites_per_water(result.data, result.basis, water), ("Cr",)).mm[0, 0]
     amplitude = result.flat().parameters.amplitude[0]
     creatine = scale * (amplitude[result.names.index("Cr")] + amplitude[result.names.index("PCr")])
     with (folder / "ground_truth_1-14.csv").open() as table:

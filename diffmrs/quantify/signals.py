@@ -1,11 +1,15 @@
-"""Concentrations in mM from an unsuppressed water scan."""
+"""How large the signal of water and of one proton of the basis is at time zero, whatever the lines look like.
+
+An FID extrapolated to its first moment counts every proton once: no line shape, no limits of integration and no
+baseline enter. It is what a fitted amplitude means, and so the default of this library (`AtTimeZero`).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from diffmrs.axes import Acquisition
-from diffmrs.data import Basis, MRSData
+from diffmrs.data import Basis
 from diffmrs.errors import InputError
 
 # Methyl singlets, not coupled to anything, that tell what one proton weighs in a basis: member, ppm, protons.
@@ -17,74 +21,22 @@ _SINGLETS = (
     ("PCh", 3.208, 9),
     ("Ace", 1.904, 3),
 )
-_WATER_PROTONS = 2
 _SINGLET_WINDOW_S = 0.06
 
 
 @dataclass(frozen=True)
-class WaterReference:
-    r"""How water and metabolites are related.
+class AtTimeZero:
+    """Signals are those of the FIDs at time zero."""
 
-    $$c = a\,\beta\,\frac{2\,c_w\,A_w}{S_w\,A_m}$$
+    words = "FIDs extrapolated to time zero"
 
-    with the amplitude $a$ of the fit, the signal $\beta$ of one proton in the basis and the water signal $S_w$ at time
-    zero. The defaults are those of LCModel (its control parameters WCONC, ATTH2O and ATTMET): white matter at an echo
-    time of 30 ms. They make results comparable, not right for every voxel.
+    def water(self, fid: np.ndarray, acquisition: Acquisition) -> float:
+        """Signal of the water (see `water_signal`)."""
+        return water_signal(fid, acquisition)
 
-    Attributes:
-        water_concentration_mm: NMR-visible water in the voxel $c_w$, mM.
-        water_attenuation: part of the water signal left after relaxation $A_w$.
-        metabolite_attenuation: part of the metabolite signal left after relaxation $A_m$.
-    """
-
-    water_concentration_mm: float = 35880.0
-    water_attenuation: float = 0.7
-    metabolite_attenuation: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, high in (
-            ("water_concentration_mm", 1e5),
-            ("water_attenuation", 1.0),
-            ("metabolite_attenuation", 1.0),
-        ):
-            value = getattr(self, name)
-            if not 0 < value <= high:
-                raise InputError(f"{name} is {value}; it must lie above 0 and be at most {high:g}")
-
-
-def mm_per_amplitude(
-    data: MRSData,
-    basis: Basis,
-    water: MRSData,
-    reference: WaterReference = WaterReference(),
-) -> np.ndarray:
-    """What an amplitude of one means in mM, for each spectrum.
-
-    Args:
-        data: the fitted spectra.
-        basis: the basis they were fitted with.
-        water: the water scan: one FID for all spectra, or one for each.
-        reference: concentrations and relaxation.
-
-    Returns:
-        mM per unit of amplitude, [n_spectra].
-
-    Raises:
-        InputError: the water scan does not go with the data, holds no signal, or the basis has no known singlet.
-    """
-    if water.acquisition.nucleus != data.acquisition.nucleus:
-        raise InputError(
-            f"the water scan is of {water.acquisition.nucleus} but the data are of {data.acquisition.nucleus}"
-        )
-    rows = np.asarray(water.spectra)
-    if rows.shape[0] not in (1, data.n_spectra):
-        raise InputError(
-            f"the water scan holds {rows.shape[0]} FIDs for {data.n_spectra} spectra; "
-            "one, or one per spectrum, is needed"
-        )
-    signal = np.array([water_signal(fid, water.acquisition) for fid in rows])
-    scale = proton_signal(basis) * _WATER_PROTONS * reference.water_concentration_mm * reference.water_attenuation
-    return np.broadcast_to(scale / (signal * reference.metabolite_attenuation), (data.n_spectra,)).copy()
+    def proton(self, basis: Basis) -> float:
+        """Signal of one proton of the basis (see `proton_signal`)."""
+        return proton_signal(basis)
 
 
 def water_signal(fid: np.ndarray, acquisition: Acquisition) -> float:
