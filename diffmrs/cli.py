@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from diffmrs.cli_model import add_model_arguments, model_choices, model_options
 from diffmrs.errors import InputError
 
 UNUSABLE_INPUT, INTERRUPTED = 2, 130
-_HIGHEST_ORDER = 40  # of a polynomial baseline
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,12 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--ppm", type=float, nargs=2, metavar=("LO", "HI"), help="limits of the fit, ppm (default for 1H: 0.5 4.2)"
     )
-    fit.add_argument(
-        "--baseline",
-        default="poly:2",
-        metavar="none|poly:N",
-        help="complex polynomial of order N (default %(default)s)",
-    )
+    add_model_arguments(fit)
     fit.add_argument(
         "--keep-reference", action="store_true", help="keep the reference singlet at 0 ppm in the basis set"
     )
@@ -204,10 +199,9 @@ def _info(arguments: argparse.Namespace) -> None:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
-    baseline = _baseline(arguments.baseline)
+    choices = model_choices(arguments)
     _start_jax()
     from diffmrs.console import metabolite_table, timing_line
-    from diffmrs.model import NoBaseline, PolynomialBaseline
     from diffmrs.pipeline import FitOptions, fit_files, write_outputs
     from diffmrs.report import representative
     from diffmrs.staging import staged_folder
@@ -217,7 +211,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         basis=arguments.basis,
         mask=arguments.mask,
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
-        baseline=NoBaseline() if baseline is None else PolynomialBaseline(baseline),
+        model=model_options(choices),
         water=arguments.water,
         **_concentrations(arguments),
         ecc=arguments.ecc,
@@ -284,16 +278,6 @@ def _basis(arguments: argparse.Namespace) -> None:
     for name, basis in bases.items():
         print(f"{basis.source}{'' if name == 'all' else f' ({name})'}: {', '.join(basis.names)}")
     print("\n".join(str(path) for path in written))
-
-
-def _baseline(text: str) -> int | None:
-    """Order of the polynomial, None for no baseline."""
-    if text == "none":
-        return None
-    kind, _, order = text.partition(":")
-    if kind != "poly" or not order.isdecimal() or int(order) > _HIGHEST_ORDER:
-        raise InputError(f"--baseline is {text!r}; it must be none or poly:N with N from 0 to {_HIGHEST_ORDER}")
-    return int(order)
 
 
 def _concentrations(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, Header, MRSData
+from diffmrs.fitting.options import ModelOptions
 from diffmrs.fitting.prepare import DEFAULT_PPM_RANGE, default_groups
 from diffmrs.io import write_nifti_mrs
 from diffmrs.model.baseline import NoBaseline
-from diffmrs.model.parameters import Parameters
-from diffmrs.model.signal import model_for, predict_fid
+from diffmrs.model.signal import model_for, parameters_for, predict_fid
 from diffmrs.pipeline import FitRun, fit_data, write_outputs
 from diffmrs.results.layout import layout_of
 from diffmrs.spins import macromolecule_basis, press, simulate_basis
@@ -99,7 +99,7 @@ def fit_demo(demo: Demo) -> FitRun:
         settings={
             "data": "simulated by diffmrs demo; amplitudes are in mM",
             "fit range": "{:g} to {:g} ppm".format(*DEFAULT_PPM_RANGE),
-            "baseline": DEFAULT_BASELINE.in_words,
+            **ModelOptions().in_words,
             "basis set": demo.basis.source,
         },
     )

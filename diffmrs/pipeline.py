@@ -12,11 +12,10 @@ from diffmrs.compile_clock import CompileClock
 from diffmrs.conditioning import with_macromolecules, without_eddy_currents, without_water
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fitting import FitResult, fit
+from diffmrs.fitting import FitResult, ModelOptions, fit
 from diffmrs.fitting.prepare import default_ppm_range
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
 from diffmrs.io.lcmodel_basis import singlet_width_ppm
-from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
 from diffmrs.quantify import (
@@ -53,7 +52,7 @@ class FitOptions:
         macromolecules: `"auto"`, `"none"` or the name of a set (see `diffmrs.conditioning.with_macromolecules`).
         basis_ppm_reference: chemical shift the basis is centred on, when its file cannot say, ppm.
         ppm_range: lower and upper limit of the fit, ppm.
-        baseline: the baseline functions.
+        model: what was chosen about the model.
         keep_reference: whether a reference singlet at 0 ppm stays in the basis.
         plot_index: fitted spectrum to plot; one of median SNR when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
@@ -63,7 +62,7 @@ class FitOptions:
     basis: Path
     mask: Path | None = None
     ppm_range: tuple[float, float] | None = None
-    baseline: Baseline = PolynomialBaseline(2)
+    model: ModelOptions = ModelOptions()
     water: Path | None = None
     water_reference: WaterReference = WaterReference()
     tissue: TissueOptions | None = None
@@ -149,7 +148,7 @@ def fit_files(options: FitOptions) -> FitRun:
         basis,
         layout=layout,
         ppm_range=options.ppm_range,
-        baseline=options.baseline,
+        model=options.model,
         factors=factors,
         title=options.data.name,
         settings=settings,
@@ -167,7 +166,7 @@ def fit_data(
     title: str,
     where: str,
     ppm_range: tuple[float, float] | None = None,
-    baseline: Baseline = PolynomialBaseline(2),
+    model: ModelOptions = ModelOptions(),
     factors: ConcentrationFactors | None = None,
     settings: dict[str, str] | None = None,
     inputs: tuple[Path, ...] = (),
@@ -182,7 +181,7 @@ def fit_data(
         title: heading of the report.
         where: names of the files, for error messages.
         ppm_range: lower and upper limit of the fit, ppm.
-        baseline: the baseline functions.
+        model: what was chosen about the model.
         factors: concentration per unit of amplitude of each spectrum and basis member.
         settings: what the fit was told, in words.
         inputs: files that were read.
@@ -192,7 +191,7 @@ def fit_data(
         InputError: data and basis do not go together.
     """
     with CompileClock() as clock:
-        result = _located(where, fit, data, basis, ppm_range=ppm_range, baseline=baseline)
+        result = _located(where, fit, data, basis, ppm_range=ppm_range, **model.keywords)
         jax.block_until_ready(result.estimate)
     log.info("fitted %d spectra in %.2f s", data.n_spectra, clock.seconds)
     return FitRun(
@@ -322,14 +321,9 @@ def _chosen(data: MRSData, layout: Layout) -> MRSData:
 
 def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str]:
     low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
-    match options.baseline:
-        case NoBaseline():
-            baseline = "none"
-        case PolynomialBaseline(order):
-            baseline = f"complex polynomial of order {order}"
     return {
         "fit range": f"{low:g} to {high:g} ppm",
-        "baseline": baseline,
+        **options.model.in_words,
         "eddy currents": "corrected with the water scan (Klose)" if options.ecc else "not corrected",
         "residual water": "removed by HSVD, 4.3 to 5.0 ppm" if options.remove_water else "left in",
         "basis set": basis.source or options.basis.name,
@@ -339,7 +333,6 @@ def _settings(options: FitOptions, data: MRSData, basis: Basis) -> dict[str, str
         "bandwidth": f"{data.acquisition.bandwidth_hz:.6g} Hz",
         "spectrometer frequency": f"{data.acquisition.spectrometer_frequency_mhz:.6g} MHz",
         "nucleus": data.acquisition.nucleus,
-        "uncertainty": "Cramér-Rao lower bound of the full model, noise measured in the data",
     }
 
 

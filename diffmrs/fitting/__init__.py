@@ -3,6 +3,7 @@
 from diffmrs.fitting.coordinates import Bounds
 from diffmrs.fitting.estimate import Estimate, FitTable, fit_fid, fit_table
 from diffmrs.fitting.fit import FitResult, fit
+from diffmrs.fitting.options import ModelOptions
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FitResult",
     "FitTable",
     "LevenbergMarquardt",
+    "ModelOptions",
     "Solution",
     "Status",
     "fit",

@@ -14,18 +14,16 @@ from diffmrs.errors import InputError
 from diffmrs.fitting.coordinates import Bounds
 from diffmrs.fitting.engine import local_mesh, over_voxels
 from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
+from diffmrs.fitting.options import DEFAULT_BASELINE, DEFAULT_PRIORS
 from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
-from diffmrs.model.baseline import Baseline, SplineBaseline
+from diffmrs.model.baseline import Baseline
 from diffmrs.model.shape import VOIGT, Lineshape
 from diffmrs.model.signal import SignalModel, model_for
 from diffmrs.priors.constraints import Constraint, ParameterPrior
 from diffmrs.priors.priors import Priors, priors_for
-from diffmrs.priors.sets import own_groups, prior_set
+from diffmrs.priors.sets import all_constraints, own_groups
 from diffmrs.pytree import container
-
-DEFAULT_BASELINE = SplineBaseline()
-DEFAULT_PRIORS = "ratios"
 
 
 @container(static=("model",))
@@ -69,7 +67,7 @@ def fit(
     *,
     ppm_range: tuple[float, float] | None = None,
     baseline: Baseline = DEFAULT_BASELINE,
-    priors: str | Sequence[Constraint] = DEFAULT_PRIORS,
+    priors: str | Sequence[str | Constraint] = DEFAULT_PRIORS,
     groups: tuple[int, ...] | None = None,
     shims: tuple[int, ...] | None = None,
     lineshape: Lineshape = VOIGT,
@@ -86,7 +84,8 @@ def fit(
         basis: the basis set; resampled to the data when needed.
         ppm_range: lower and upper limit of the fit, ppm; 0.5 to 4.2 for 1H.
         baseline: the baseline functions; a penalised spline, its stiffness chosen from the data, unless told otherwise.
-        priors: soft constraints, or the name of a ready set of `diffmrs.priors.PRIOR_SETS`.
+        priors: the name of a ready set of `diffmrs.priors.PRIOR_SETS`, or soft constraints and names of sets in any
+            mixture.
         groups: group of each basis member, counted from 0; members of a group share shift and Lorentzian width. By
             default each member is a group of its own where soft constraints hold the groups together; without any,
             metabolites form one group and macromolecules and lipids, known by their names, another.
@@ -107,7 +106,7 @@ def fit(
         InputError: data and basis do not go together, or the ppm range does not fit the axis.
     """
     data, basis = prepare(data, basis)
-    constraints = prior_set(priors, basis.names, basis.acquisition) if isinstance(priors, str) else tuple(priors)
+    constraints = all_constraints(priors, basis.names, basis.acquisition)
     chosen = _groups(groups, basis, constraints)
     limits = ppm_range or default_ppm_range(basis.acquisition, basis.n_points)
     model = model_for(

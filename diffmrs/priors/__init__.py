@@ -10,7 +10,7 @@ from diffmrs.priors.literature import (
     strong_signals,
 )
 from diffmrs.priors.priors import Priors, priors_for
-from diffmrs.priors.sets import PRIOR_SETS, own_groups, prior_set
+from diffmrs.priors.sets import PRIOR_SETS, all_constraints, own_groups, prior_set
 
 __all__ = [
     "PRIOR_SETS",
@@ -20,6 +20,7 @@ __all__ = [
     "Priors",
     "RatioPrior",
     "StrongSignal",
+    "all_constraints",
     "brain_ratios",
     "line_spreads",
     "own_groups",

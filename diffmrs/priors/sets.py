@@ -53,6 +53,19 @@ def prior_set(name: str, names: Sequence[str], acquisition: Acquisition) -> tupl
     return (*weak, *_population_ratios(names), *_heavy_ratios(names))
 
 
+def all_constraints(
+    priors: str | Sequence[str | Constraint], names: Sequence[str], acquisition: Acquisition
+) -> tuple[Constraint, ...]:
+    """Soft constraints and the names of ready sets, in any mixture, as soft constraints.
+
+    Raises:
+        InputError: there is no such set.
+    """
+    items = (priors,) if isinstance(priors, str) else priors
+    sets = (prior_set(item, names, acquisition) if isinstance(item, str) else (item,) for item in items)
+    return tuple(constraint for each in sets for constraint in each)
+
+
 def own_groups(names: Sequence[str]) -> tuple[int, ...]:
     """Each member its own group; the first group, which the others' shifts are measured from, is a strong one."""
     reference = next((n for wanted in ("NAA", "Cr", "PCr") for n in names if canonical_name(n) == wanted), names[0])
