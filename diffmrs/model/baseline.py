@@ -196,8 +196,8 @@ def _splines(ppm: np.ndarray, knots_per_ppm: float, causal: bool) -> tuple[np.nd
         splines = _causal(np.nan_to_num(bumps))[:, room : room + n]
     else:
         real = np.nan_to_num(BSpline.design_matrix(np.arange(n, dtype=float), knots, 3).toarray()).T
-        real = real - real.mean(axis=1, keepdims=True)  # the constants have their own functions
-        splines, penalty = _both_parts(real), np.kron(np.eye(2), penalty)
+        centred = real - real.mean(axis=1, keepdims=True)  # the constants have their own functions
+        splines, penalty = _both_parts(centred), np.kron(np.eye(2), penalty)
     return np.concatenate([splines, constants]), np.pad(penalty, ((0, 0), (0, 2)))
 
 

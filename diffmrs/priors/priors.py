@@ -97,8 +97,8 @@ def priors_for(constraints: Sequence[Constraint], names: Sequence[str], model: S
         value_mean=np.array([v.mean for v in values]),
         value_sd=np.array([v.sd for v in values]),
         value_side=np.array([_SIDE[v.side] for v in values]),
-        labels=tuple(c.label for c in [*ratios, *values]),
-        sources=tuple(c.source for c in [*ratios, *values]),
+        labels=tuple(r.label for r in ratios) + tuple(v.label for v in values),
+        sources=tuple(r.source for r in ratios) + tuple(v.source for v in values),
     )
 
 
