@@ -41,7 +41,8 @@ def smoother_for(model: SignalModel, stiffness: Float[Array, ""]) -> Smoother:
 
 def stack(values: Complex[Array, "*batch window"], model: SignalModel) -> Float[Array, "*batch twice"]:
     """Real parts, then imaginary parts, each in units of its noise."""
-    whitened = values * jnp.asarray(model.whitening, values.real.dtype)
+    whitening = jnp.asarray(model.whitening, values.real.dtype)
+    whitened = values * whitening.reshape((1,) * (values.ndim - 1) + (-1,))
     return jnp.concatenate([whitened.real, whitened.imag], axis=-1)
 
 

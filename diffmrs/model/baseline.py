@@ -187,7 +187,7 @@ def _splines(ppm: np.ndarray, knots_per_ppm: float, causal: bool) -> tuple[np.nd
     # Bends cost; slope and height cost little, so that the stiffest baseline of all is a complex constant.
     penalties = [np.diff(np.eye(count), 2, axis=0)]
     penalties += [weight * np.diff(np.eye(count), order, axis=0) for order, weight in _GENTLE]
-    penalty = np.concatenate(penalties)
+    penalty: np.ndarray = np.concatenate(penalties)
     constants = np.stack([np.ones(n), 1j * np.ones(n)])
     if causal:
         room = 4 * n  # on either side, for the tails of the Hilbert transforms
