@@ -48,8 +48,8 @@ def stack(values: Complex[Array, "*batch window"], model: SignalModel) -> Float[
 
 def off_baseline(stacked: Float[Array, "*batch twice"], smoother: Smoother) -> Float[Array, "*batch twice"]:
     """What least squares sees once the baseline has followed."""
-    overlap = stacked @ smoother.functions.T
-    return stacked - (overlap * (1 - smoother.left)) @ smoother.functions
+    followed = (1 - smoother.left)[:, None] * smoother.functions
+    return stacked - (stacked @ followed.T) @ smoother.functions
 
 
 def coefficients(stacked: Float[Array, " twice"], smoother: Smoother) -> Float[Array, " functions"]:
