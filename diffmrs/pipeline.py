@@ -213,7 +213,7 @@ def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
 
 
 def write_outputs(folder: Path, run: FitRun, index: int) -> None:
-    """Write `concentrations.csv`, `quality.csv`, `fit.png`, `report.html`, and `maps/` for MRSI.
+    """Write `concentrations.csv`, `quality.csv` with `quality.json`, `fit.png`, `report.html`, and `maps/` for MRSI.
 
     Args:
         folder: where to write; must exist.

@@ -15,13 +15,13 @@ from diffmrs.fitting import FitResult
 from diffmrs.io.atomic import atomic_write
 from diffmrs.plot import fit_figure, plot_correlation
 from diffmrs.provenance import now, sha256_of, versions
-from diffmrs.quality import DEFINITIONS, Quality, misfit_note, quality_of
+from diffmrs.quality import DEFINITIONS, FLAGS, Quality, quality_of
 from diffmrs.results import Layout, MetaboliteTable, table_of
 from diffmrs.results.layout import layout_of
 
 WEAK_PERCENT, POOR_PERCENT = 20.0, 50.0  # Cramér-Rao bounds above which a row is greyed, or called not reliable
 _MOST_ROWS = 500  # of the quality table; the file quality.csv has them all
-_NUMBERS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
+_MOST_PLACES = 12  # of the spectra that a flag is raised for
 
 
 def write_report(
@@ -65,7 +65,9 @@ def write_report(
     page = _template().render(
         title=title,
         date=now(),
-        notes=[note for note in (*(warnings if unfit else []), misfit_note(quality, shown), *notes) if note],
+        alarms=quality.flags.sentences(shown, severe=True),
+        notes=[*(warnings if unfit else []), *quality.flags.sentences(shown, severe=False), *notes],
+        flagged=_flagged(quality, layout),
         n_spectra=len(quality.status),
         place=_place(layout, shown),
         fit_figure=_embedded(fit_figure(result, index=shown)),
@@ -150,11 +152,27 @@ def _quality_rows(quality: Quality, layout: Layout) -> list[list[str]]:
 
 
 def _quality_cell(quality: Quality, name: str, index: int) -> str:
-    if name == "status":
-        return quality.status[index]
-    if name == "converged":
-        return "yes" if quality.converged[index] else "no"
-    return _number(getattr(quality, name)[index], 4)
+    return quality.cell(name, index, digits=4).replace(";", "; ").replace("True", "yes").replace("False", "no")
+
+
+def _flagged(quality: Quality, layout: Layout) -> list[dict[str, Any]]:
+    """Each flag that is raised: for how many spectra, and for which."""
+    found = []
+    for flag, raised in zip(FLAGS, quality.flags.raised.T, strict=True):
+        rows = np.flatnonzero(raised)
+        if rows.size:
+            where = [_place(layout, int(row)).removeprefix("spectrum ") for row in rows[:_MOST_PLACES]]
+            more = [f"… and {rows.size - _MOST_PLACES} more"] if rows.size > _MOST_PLACES else []
+            found.append(
+                {
+                    "name": flag.name,
+                    "severe": flag.severe,
+                    "meaning": flag.meaning,
+                    "count": rows.size,
+                    "where": "; ".join([*where, *more]),
+                }
+            )
+    return found
 
 
 def _place(layout: Layout, row: int) -> str:

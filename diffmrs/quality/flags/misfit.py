@@ -1,0 +1,31 @@
+"""Flags about what the fit left over."""
+
+import numpy as np
+
+from diffmrs.quality.flags.flag import Flag
+
+MISFIT_CHI2 = 1.5  # reduced chi-square; spectra that the model describes lie between 0.85 and 1.2
+UNEXPLAINED = 0.15  # residual above the noise over fitted signal; good spectra of the brain reach 0.10
+
+MISFIT = Flag(
+    "misfit",
+    severe=False,
+    meaning=f"the reduced chi-square is above {MISFIT_CHI2:g}: the errors are larger than the Cramér-Rao bounds say",
+    raised=lambda e: e.chi2_reduced > MISFIT_CHI2,
+    sentence=lambda e, k: (
+        f"The residual is {np.sqrt(e.chi2_reduced[k]):.1f} times the noise (reduced chi-square "
+        f"{e.chi2_reduced[k]:.3g}): the model leaves signal unexplained, and the errors are larger than the "
+        "Cramér-Rao bounds say."
+    ),
+)
+
+UNEXPLAINED_SIGNAL = Flag(
+    "unexplained_signal",
+    severe=True,
+    meaning=f"the residual above the noise is more than {100 * UNEXPLAINED:g} % of the fitted signal",
+    raised=lambda e: (e.residual.unexplained > UNEXPLAINED) & (e.chi2_reduced > MISFIT_CHI2),
+    sentence=lambda e, k: (
+        f"The model misses signal as strong as {100 * e.residual.unexplained[k]:.0f} % of what it explains: "
+        "it does not describe this spectrum."
+    ),
+)

@@ -1,0 +1,84 @@
+"""All flags of all spectra."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffmrs.quality.flags.axis import AXIS_OFF, AXIS_SHIFTED, CONJUGATED
+from diffmrs.quality.flags.contamination import LIPIDS, RESIDUAL_WATER
+from diffmrs.quality.flags.ending import NOT_CONVERGED, NOT_FITTED, SHIFT_AT_BOUND
+from diffmrs.quality.flags.evidence import Evidence
+from diffmrs.quality.flags.flag import Flag
+from diffmrs.quality.flags.misfit import MISFIT, UNEXPLAINED_SIGNAL
+from diffmrs.quality.flags.receiver import CLIPPED, SPIKE
+from diffmrs.quality.flags.signal import BROAD_LINES, NO_SIGNAL, ZERO_WIDTH
+from diffmrs.quality.flags.timing import EDDY_CURRENTS, SPURIOUS_ECHO
+
+# The order is that of the bits in the map `flags.nii.gz`: append, never reorder.
+FLAGS: tuple[Flag, ...] = (
+    NOT_FITTED,
+    NOT_CONVERGED,
+    NO_SIGNAL,
+    ZERO_WIDTH,
+    SHIFT_AT_BOUND,
+    AXIS_OFF,
+    CONJUGATED,
+    RESIDUAL_WATER,
+    LIPIDS,
+    SPURIOUS_ECHO,
+    EDDY_CURRENTS,
+    CLIPPED,
+    SPIKE,
+    UNEXPLAINED_SIGNAL,
+    MISFIT,
+    BROAD_LINES,
+    AXIS_SHIFTED,
+)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Which flags are raised for which spectrum.
+
+    Attributes:
+        raised: in the order of `FLAGS`. [spectra, flags]
+        evidence: what they rest on.
+    """
+
+    raised: np.ndarray
+    evidence: Evidence
+
+    @property
+    def severe(self) -> np.ndarray:
+        """Spectra with at least one severe flag. [spectra]"""
+        return np.asarray(self.raised[:, [flag.severe for flag in FLAGS]].any(axis=1))
+
+    def names(self, index: int) -> tuple[str, ...]:
+        """Names of the flags of one spectrum, severe ones first."""
+        return tuple(flag.name for flag in self._of(index))
+
+    def sentences(self, index: int, *, severe: bool | None = None) -> tuple[str, ...]:
+        """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked."""
+        chosen = (flag for flag in self._of(index) if severe is None or flag.severe == severe)
+        return tuple(flag.sentence(self.evidence, index) for flag in chosen)
+
+    def counts(self) -> dict[str, int]:
+        """How many spectra each flag is raised for, flags without any left out."""
+        totals = self.raised.sum(axis=0)
+        return {flag.name: int(n) for flag, n in zip(FLAGS, totals, strict=True) if n}
+
+    def bit_mask(self) -> np.ndarray:
+        """One number per spectrum: the sum of 2 to the power of each raised flag's place in `FLAGS`. [spectra]"""
+        return np.asarray(self.raised @ (1 << np.arange(len(FLAGS))))
+
+    def _of(self, index: int) -> list[Flag]:
+        return [flag for flag, on in zip(FLAGS, self.raised[index], strict=True) if on]
+
+
+def judge(evidence: Evidence) -> Flags:
+    """Raise the flags that the evidence calls for. A spectrum that was not fitted has no flag but that."""
+    with np.errstate(invalid="ignore"):
+        raised = np.stack([np.asarray(flag.raised(evidence), dtype=bool) for flag in FLAGS], axis=1)
+    unfitted = raised[:, FLAGS.index(NOT_FITTED)]
+    raised[unfitted] = [flag is NOT_FITTED for flag in FLAGS]
+    return Flags(raised, evidence)

@@ -1,0 +1,83 @@
+"""What a fit looks like to those who judge it: the curves of one spectrum, upright, and nothing of how they were made.
+
+The only file of this room, with `parameters.py`, that knows the parameters of the model.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from diffmrs.model.parameters import Parameters
+from diffmrs.model.signal import SignalModel, first_order_phase, predict, predict_baseline
+
+_TAPER = 0.1  # part of the window at each end over which it fades, so that what is cut off there does not ring in time
+BLOCK_S = 0.015  # length of the blocks an FID is looked at in, s: an eddy current or an echo lasts longer
+
+
+class Seen(NamedTuple):
+    """One spectrum and its fit, phases taken off, in units of `diffmrs.axes.spectrum_of`."""
+
+    fid: Complex[Array, " points"]  # the data as they were fitted, phases left on
+    data: Complex[Array, " window"]
+    members: Complex[Array, " window"]  # all fitted basis members
+    metabolites: Complex[Array, " window"]  # of them, those that are not macromolecules or lipids
+    baseline: Complex[Array, " window"]
+    shift_hz: Float[Array, ""]  # of the metabolites
+    noise_sd: Float[Array, ""]  # of the real part of a point
+
+    @property
+    def residual(self) -> Array:
+        """Data minus fit. [window]"""
+        return self.data - self.members - self.baseline
+
+
+def seen(
+    parameters: Parameters,
+    fid: Complex[Array, " points"],
+    noise_sd: Float[Array, ""],
+    basis_fid: Complex[Array, "members points"],
+    is_metabolite: tuple[bool, ...],
+    model: SignalModel,
+) -> Seen:
+    """The curves of one fit."""
+    back = jnp.conj(jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model))
+    baseline = predict_baseline(parameters, model)
+    light = jnp.asarray(np.array(is_metabolite), parameters.amplitude.dtype)
+    alone = replace(parameters, amplitude=parameters.amplitude * light)
+    first = model.groups[is_metabolite.index(True)] if any(is_metabolite) else 0
+    return Seen(
+        fid=fid,
+        data=back * model.window_of(fid),
+        members=back * (predict(parameters, basis_fid, model) - baseline),
+        metabolites=back * (predict(alone, basis_fid, model) - baseline),
+        baseline=back * baseline,
+        shift_hz=parameters.frequency_shift_hz[first],
+        noise_sd=noise_sd,
+    )
+
+
+def in_time_blocks(
+    curves: Complex[Array, "curves window"], model: SignalModel
+) -> tuple[Complex[Array, "curves blocks samples"], float, float]:
+    """Curves of the window as FIDs, cut into blocks.
+
+    Args:
+        curves: spectra in the fit window.
+        model: tells the sampling.
+
+    Returns:
+        The blocks, in time order; the duration of one, s; and the noise variance of a complex sample, real and
+        imaginary part together, when the real part of a point of the spectrum has a variance of 1.
+    """
+    n = model.n_window
+    fade = np.minimum(1.0, (np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5) / (_TAPER * n))
+    taper = np.sin(0.5 * np.pi * fade) ** 2
+    sample_s = model.n_points * model.acquisition.dwell_time_s / n
+    length = int(np.clip(round(BLOCK_S / sample_s), 4, max(n // 8, 4)))
+    n_blocks = n // length
+    fids = jnp.fft.ifft(curves * jnp.asarray(taper, curves.real.dtype)[None], axis=-1)
+    blocks = fids[:, : n_blocks * length].reshape(curves.shape[0], n_blocks, length)
+    return blocks, length * sample_s, float(2 * np.sum(taper**2) / n**2)
