@@ -7,7 +7,7 @@ from jaxtyping import Complex, Float, Int
 
 _TIED = 1e-6  # two samples whose difference is less than this part of the largest are equal
 _ABOVE_NOISE = 10.0  # a largest sample below this many standard deviations of the tail is no clipped signal
-_BLOCK = 64  # samples over which the usual roughness of an FID is measured
+_AROUND = range(2, 9)  # distance of the samples that a jump is compared with; a spike makes its neighbours jump too
 _SKIPPED = 16  # samples at the start, where broad lines decay fast
 
 
@@ -15,7 +15,7 @@ class RecordFaults(NamedTuple):
     """Arrays over spectra."""
 
     n_clipped: Int[np.ndarray, " spectra"]  # samples that share the largest value of a real or imaginary part
-    spike_height: Float[np.ndarray, " spectra"]  # largest jump of one sample, in median jumps around it
+    spike_height: Float[np.ndarray, " spectra"]  # largest jump of a sample, over the largest of those around it
     spike_at: Int[np.ndarray, " spectra"]  # its index
 
 
@@ -25,16 +25,17 @@ def record_faults(fids: Complex[np.ndarray, "spectra points"]) -> RecordFaults:
     usable = np.where(np.isfinite(fids).all(axis=1, keepdims=True), fids, 0)
     clipped = np.maximum(_at_the_top(usable.real), _at_the_top(usable.imag))
 
-    jump = np.zeros(fids.shape)
+    jump = np.zeros(fids.shape, np.float32)
     jump[:, 1:-1] = np.abs(usable[:, 1:-1] - 0.5 * (usable[:, :-2] + usable[:, 2:]))
-    jump[:, :_SKIPPED] = 0
-    whole = n_points // _BLOCK * _BLOCK
-    if whole < 2 * _BLOCK:
+    reach = _AROUND[-1]
+    first, last = max(_SKIPPED, reach), n_points - reach
+    if last - first < 2 * reach:
         return RecordFaults(clipped, np.zeros(len(fids)), np.zeros(len(fids), int))
-    blocks = jump[:, :whole].reshape(len(fids), -1, _BLOCK)
-    usual = np.maximum(np.median(blocks, axis=2), np.finfo(np.float32).eps * np.abs(usable).max(axis=1)[:, None])
-    height = np.where(usual[..., None] > 0, blocks / np.where(usual > 0, usual, 1.0)[..., None], 0.0).reshape(-1, whole)
-    return RecordFaults(clipped, height.max(axis=1), height.argmax(axis=1))
+    around = np.full((len(fids), last - first), np.finfo(np.float32).eps * np.abs(usable).max(), np.float32)
+    for step in (*_AROUND, *(-distance for distance in _AROUND)):
+        np.maximum(around, jump[:, first + step : last + step], out=around)
+    height = jump[:, first:last] / np.where(around > 0, around, 1.0)
+    return RecordFaults(clipped, height.max(axis=1).astype(np.float64), height.argmax(axis=1) + first)
 
 
 def _at_the_top(parts: Float[np.ndarray, "spectra points"]) -> Int[np.ndarray, " spectra"]:
