@@ -239,7 +239,7 @@ def table(found: dict[str, dict]) -> str:
         f"Five major metabolites ({', '.join(MAJOR)}) in 14 spectra: {total} amplitudes per case. "
         "`python benchmarks/artefacts.py`",
         "",
-        "| case | median error | right | spectra flagged severe / at all | wrong without a flag | most frequent flags |",
+        "| case | median error | right | flagged severe / at all | wrong without a flag | most frequent flags |",
         "|---|---|---|---|---|---|",
     ]
     for title, case in found.items():

@@ -4,7 +4,9 @@ import numpy as np
 
 from diffmrs.quality.flags.flag import Flag
 
-MISFIT_CHI2 = 1.5  # reduced chi-square; spectra that the model describes lie between 0.85 and 1.2
+# Reduced chi-square. Spectra that the model describes lie between 0.85 and 1.2, as the noise itself is known to a few
+# percent only; four standard deviations above 1 is 1.3.
+MISFIT_CHI2 = 1.3
 UNEXPLAINED = 0.15  # residual above the noise over fitted signal; good spectra of the brain reach 0.10
 
 MISFIT = Flag(

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffmrs.quality.flags.axis import AXIS_OFF, AXIS_SHIFTED, CONJUGATED
-from diffmrs.quality.flags.contamination import LIPIDS, RESIDUAL_WATER
+from diffmrs.quality.flags.contamination import LIPIDS, RESIDUAL_WATER, SOME_LIPIDS_FLAG, WATER_TAIL
 from diffmrs.quality.flags.ending import NOT_CONVERGED, NOT_FITTED, SHIFT_AT_BOUND
 from diffmrs.quality.flags.evidence import Evidence
 from diffmrs.quality.flags.flag import Flag
 from diffmrs.quality.flags.misfit import MISFIT, UNEXPLAINED_SIGNAL
 from diffmrs.quality.flags.receiver import CLIPPED, SPIKE
 from diffmrs.quality.flags.signal import BROAD_LINES, NO_SIGNAL, ZERO_WIDTH
-from diffmrs.quality.flags.timing import EDDY_CURRENTS, SPURIOUS_ECHO
+from diffmrs.quality.flags.timing import EDDY_CURRENTS, PHASE_WANDER, SPURIOUS_ECHO
 
 # The order is that of the bits in the map `flags.nii.gz`: append, never reorder.
 FLAGS: tuple[Flag, ...] = (
@@ -33,6 +33,9 @@ FLAGS: tuple[Flag, ...] = (
     MISFIT,
     BROAD_LINES,
     AXIS_SHIFTED,
+    WATER_TAIL,
+    SOME_LIPIDS_FLAG,
+    PHASE_WANDER,
 )
 
 

@@ -28,8 +28,8 @@ def time_course(one: Seen, model: SignalModel) -> TimeCourse:
 
     In each block $z = \langle m, d \rangle / \langle m, m \rangle$ is 1 for a perfect fit. A phase of $z$ that
     wanders smoothly is a frequency that wanders for all lines alike, which is what eddy currents do (Klose 1990,
-    Magn Reson Med 14:26). What is left of $d - z m$ is foreign to the fitted members; when it rises late in the FID, it was
-    refocused there: an echo, mostly from outside the voxel (Kreis 2004, NMR Biomed 17:361).
+    Magn Reson Med 14:26). What is left of $d - z m$ is foreign to the fitted members; when it rises late in the
+    FID, it was refocused there: an echo, mostly from outside the voxel (Kreis 2004, NMR Biomed 17:361).
     """
     (data, members), block_s, variance = in_time_blocks(jnp.stack([one.data - one.baseline, one.members]), model)
     n_blocks, length = data.shape
