@@ -51,7 +51,13 @@ def amplitudes(path: Path) -> dict[str, float]:
 def test_fit_writes_the_four_files_and_prints_a_table(files, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     assert main(["fit", str(files / "single.nii.gz"), "--basis", str(files / "basis"), "--out", str(out)]) == 0
-    assert {path.name for path in out.iterdir()} == {"concentrations.csv", "quality.csv", "fit.png", "report.html"}
+    assert {path.name for path in out.iterdir()} == {
+        "concentrations.csv",
+        "quality.csv",
+        "quality.json",
+        "fit.png",
+        "report.html",
+    }
     assert (out / "fit.png").read_bytes().startswith(b"\x89PNG")
     fitted = amplitudes(out / "concentrations.csv")
     for name, true in synthetic.TRUTH.items():
@@ -159,7 +165,7 @@ def test_demo_recovers_what_it_made(tmp_path, capsys):
     table = [line.split() for line in capsys.readouterr().out.splitlines() if line.endswith((" yes", " no"))]
     assert sum(row[-1] == "yes" for row in table) >= len(table) - 2
     assert {path.name for path in tmp_path.iterdir()} == {
-        "concentrations.csv", "quality.csv", "fit.png", "report.html", "synthetic.nii.gz",
+        "concentrations.csv", "quality.csv", "quality.json", "fit.png", "report.html", "synthetic.nii.gz",
     }  # fmt: skip
     assert read_data(tmp_path / "synthetic.nii.gz").n_points == 1024
 

@@ -23,6 +23,8 @@ DEFINITIONS = {
     "all but the noise",
     "noise_sd": "standard deviation of the noise in the real part of the spectrum (unscaled discrete Fourier "
     "transform of the FID), data units",
+    "converged": "whether the fit ended where no parameter would still move",
+    "status": "how the fit ended, in words",
     "fqn": "fit quality number: variance of the residual in the fit window over that of the noise; 1 for a perfect "
     "fit (Near et al. 2021)",
     "residual_peak": "largest residual, real or imaginary, in standard deviations of the noise; about 4 in noise alone",
@@ -30,8 +32,6 @@ DEFINITIONS = {
     "towards 0 when lines or waves are left over",
     "unexplained": "root mean square of the residual above the noise, over that of the fitted basis members",
     "at_bounds": "parameters that rest at a bound, separated by semicolons; amplitudes at 0 among them",
-    "converged": "whether the fit ended where no parameter would still move",
-    "status": "how the fit ended, in words",
     "flags": "reasons to distrust the fit, separated by semicolons; empty when there is none",
 }
 
@@ -118,7 +118,8 @@ def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
     noise = np.where(rows.noise_sd > 0, rows.noise_sd, np.nan)
     own_hz = basis_linewidth_hz(basis)
     width_hz = np.where(fitted, metabolite_width_hz(rows, basis, model, own_hz), np.nan)
-    (residual, lines, match, course), record = measure(result)
+    measured, clipped = measure(result)
+    residual = measured.residual
     numbers: dict[str, Any] = {
         "snr": signal_height(result) / noise,
         "linewidth_hz": width_hz,
@@ -139,11 +140,9 @@ def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
         added_width_hz=np.where(fitted, metabolite_width_hz(rows, basis, model), np.nan),
         at_bounds=resting,
         duration_s=model.n_points * model.acquisition.dwell_time_s,
-        residual=residual,
-        lines=lines,
-        match=match,
-        course=course,
-        record=record,
+        nucleus=model.acquisition.nucleus,
+        n_clipped=clipped,
+        **measured._asdict(),
         **{name: numbers[name] for name in ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "chi2_reduced")},
     )
     return Quality(

@@ -36,7 +36,7 @@ WATER_TAIL = Flag(
     "water_tail",
     severe=False,
     meaning=f"residual water, {SOME_WATER:g} to {MOST_WATER:g} times as high as the tallest metabolite",
-    raised=lambda e: (_water(e) > SOME_WATER) & (_water(e) <= MOST_WATER),
+    raised=lambda e: (_water(e) > SOME_WATER) & (_water(e) <= MOST_WATER) & (e.snr >= LEAST_SNR),
     sentence=lambda e, k: (
         f"The residual water line stands {_water(e)[k]:.1f} times as high as the tallest metabolite: its tail may "
         "bias what lies near it; it can be removed first (--remove-water)."

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +16,21 @@ from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
 from diffmrs.quality.flags.landmarks import Match, match, template
 from diffmrs.quality.flags.lines import LineHeights, line_heights
-from diffmrs.quality.flags.record import RecordFaults, record_faults
+from diffmrs.quality.flags.record import Spike, n_clipped, strongest_spike
 from diffmrs.quality.flags.time_course import TimeCourse, time_course
 from diffmrs.quality.parameters import metabolite_flags
 from diffmrs.quality.residual import ResidualNumbers, residual_numbers
 from diffmrs.quality.seen import seen
 
-_Measured = tuple[ResidualNumbers, LineHeights, Match, TimeCourse]
+
+class Measured(NamedTuple):
+    """What is measured of every spectrum against its fit."""
+
+    residual: ResidualNumbers
+    lines: LineHeights
+    match: Match
+    course: TimeCourse
+    spike: Spike
 
 
 @dataclass(frozen=True)
@@ -38,11 +47,13 @@ class Evidence:
         chi2_reduced: reduced chi-square of the residual.
         at_bounds: names of what rests at a bound.
         duration_s: length of the record, s.
+        nucleus: for example `"1H"`.
         residual: its statistics.
         lines: heights of water, lipids and metabolites in the data.
         match: where NAA, creatine and choline lie.
         course: the fit followed along the FID.
-        record: clipping and spikes.
+        spike: the sample that stands out most.
+        n_clipped: samples that share the largest value.
     """
 
     status: np.ndarray
@@ -54,15 +65,17 @@ class Evidence:
     chi2_reduced: np.ndarray
     at_bounds: tuple[tuple[str, ...], ...]
     duration_s: float
+    nucleus: str
     residual: ResidualNumbers
     lines: LineHeights
     match: Match
     course: TimeCourse
-    record: RecordFaults
+    spike: Spike
+    n_clipped: np.ndarray
 
 
-def measure(result: FitResult) -> tuple[_Measured, RecordFaults]:
-    """Measure every spectrum of a fit against its data. Fields are NumPy arrays, [spectra]."""
+def measure(result: FitResult) -> tuple[Measured, np.ndarray]:
+    """Measure every spectrum of a fit against its data. Arrays over spectra; last, how many samples are clipped."""
     rows, fids = result.flat(), result.data.spectra
     measured = _measure_rows(
         jax.tree.map(jnp.asarray, rows.parameters),
@@ -74,7 +87,7 @@ def measure(result: FitResult) -> tuple[_Measured, RecordFaults]:
         result.model,
         local_mesh(),
     )
-    return jax.tree.map(np.asarray, measured), record_faults(np.asarray(fids))
+    return jax.tree.map(np.asarray, measured), n_clipped(np.asarray(fids))
 
 
 @partial(jax.jit, static_argnames=("is_metabolite", "landmarks", "model", "mesh"))
@@ -87,15 +100,16 @@ def _measure_rows(
     landmarks: tuple[int, ...],
     model: SignalModel,
     mesh: Mesh | None,
-) -> _Measured:
-    def one(spectrum: tuple[Parameters, Array, Array], basis_fid: Array) -> _Measured:
+) -> Measured:
+    def one(spectrum: tuple[Parameters, Array, Array], basis_fid: Array) -> Measured:
         parameters, fid, noise = spectrum
         view = seen(parameters, fid, noise, basis_fid, is_metabolite, model)
-        return (
+        return Measured(
             residual_numbers(view),
             line_heights(fid, view.shift_hz, model),
             match(fid, view.shift_hz, noise, basis_fid, landmarks, model),
             time_course(view, model),
+            strongest_spike(fid, model),
         )
 
     return over_voxels(one, (parameters, fids, noise_sd), basis_fid, mesh=mesh)

@@ -3,15 +3,16 @@
 from diffmrs.quality.flags.flag import Flag
 
 LEAST_CLIPPED = 4  # samples at exactly the largest value; rounding to integers gives one or two
-SPIKE_JUMPS = 4.0  # a jump over the largest of the 14 around it; in noise and in real FIDs it stays below 2.5
+SPIKE_HEIGHT = 8.0  # standard deviations; the largest of ten million noise samples is 5.7
+SPIKE_WAVE = 0.5  # of the noise of the spectrum: a smaller wave adds less than an eighth to its variance
 
 CLIPPED = Flag(
     "clipped",
     severe=True,
     meaning="several samples share the largest value: the receiver ran out of range",
-    raised=lambda e: e.record.n_clipped >= LEAST_CLIPPED,
+    raised=lambda e: e.n_clipped >= LEAST_CLIPPED,
     sentence=lambda e, k: (
-        f"{e.record.n_clipped[k]} samples share the largest value: the receiver probably ran out of range (clipping)."
+        f"{e.n_clipped[k]} samples share the largest value: the receiver probably ran out of range (clipping)."
     ),
 )
 
@@ -19,9 +20,9 @@ SPIKE = Flag(
     "spike",
     severe=True,
     meaning="one sample of the FID jumps far out: a spark or a transmission error",
-    raised=lambda e: e.record.spike_height > SPIKE_JUMPS,
+    raised=lambda e: (e.spike.height > SPIKE_HEIGHT) & (e.spike.wave > SPIKE_WAVE),
     sentence=lambda e, k: (
-        f"Sample {e.record.spike_at[k]} of the FID jumps {e.record.spike_height[k]:.0f} times as far as any around it "
-        "(a spark or a transmission error); it adds a wave to the whole spectrum."
+        f"Sample {e.spike.at[k]} of the FID stands out by {e.spike.height[k]:.0f} standard deviations (a spark or a "
+        f"transmission error); it adds a wave of {e.spike.wave[k]:.1f} times the noise to the whole spectrum."
     ),
 )

@@ -49,8 +49,8 @@ ZERO_WIDTH = Flag(
 BROAD_LINES = Flag(
     "broad_lines",
     severe=False,
-    meaning=f"the lines are wider than {BROAD_PPM:g} ppm: neighbours can no longer be told apart",
-    raised=lambda e: e.linewidth_ppm > BROAD_PPM,
+    meaning=f"the lines are wider than {BROAD_PPM:g} ppm (1H): neighbours can no longer be told apart",
+    raised=lambda e: (e.linewidth_ppm > BROAD_PPM) & (e.nucleus == "1H"),
     sentence=lambda e, k: (
         f"The lines are {e.linewidth_ppm[k]:.2f} ppm ({e.linewidth_hz[k]:.1f} Hz) wide; above {BROAD_PPM:g} ppm "
         "neighbouring metabolites can no longer be told apart."
