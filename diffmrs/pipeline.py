@@ -20,6 +20,7 @@ from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_refe
 from diffmrs.model import Baseline, NoBaseline, PolynomialBaseline
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
+from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrations, write_maps, write_quality
 from diffmrs.results.layout import layout_of
@@ -123,6 +124,7 @@ def fit_files(options: FitOptions) -> FitRun:
         mm_per_amplitude = _located(
             f"{options.water} with {options.basis}", mm_per_amplitude_of, chosen, basis, water, options.water_reference
         )
+    notes += _notes_on_water(options, water)
     chosen = _conditioned(options, chosen, water)
     basis, added = _located(
         f"{where}, --mm" if options.macromolecules not in ("auto", "none") else where,
@@ -273,6 +275,15 @@ def _notes_on(data: MRSData) -> tuple[str, ...]:
     if coils == 1:
         return ()
     return (f"The data hold {coils} receive coils that were not combined; each was fitted by itself.",)
+
+
+def _notes_on_water(options: FitOptions, water: MRSData | None) -> tuple[str, ...]:
+    if water is None or options.ecc:
+        return ()
+    bend = phase_bend_deg(np.asarray(water.spectra)[0], water.acquisition)
+    if not bend > SOME_BEND_DEG:
+        return ()
+    return (f"The phase of the water scan bends by {bend:.1f} degrees: eddy currents, which --ecc corrects.",)
 
 
 def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:

@@ -9,6 +9,7 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.fitting import Bounds, fit
 from diffmrs.quality import DEFINITIONS, Quality, basis_linewidth_hz, quality_of
 from diffmrs.quality.flags import judge
+from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 
 
 def decaying_line(lorentz_hz: float, *, n_points: int = 2048, ppm: float = 3.0, phase: float = 0.0) -> np.ndarray:
@@ -114,3 +115,19 @@ def test_a_reader_is_warned_when_the_model_leaves_signal_unexplained():
     assert "3.0 times the noise" in flags.sentences(0)[0]
     assert not flags.severe[0]
     assert judge(replace(evidence, chi2_reduced=np.array([np.nan]))).names(0) == ()
+
+
+@pytest.mark.parametrize("lorentz_hz", [4.0, 12.0])
+@pytest.mark.parametrize("ppm", [4.65, 4.4])
+def test_the_phase_of_one_water_line_is_straight_and_eddy_currents_bend_it(lorentz_hz, ppm):
+    water = 1e4 * decaying_line(lorentz_hz, ppm=ppm, phase=1.0)
+    water[0] /= 2
+    time = synthetic.ACQUISITION.time_s(water.size)
+    assert phase_bend_deg(water, synthetic.ACQUISITION) < 0.01
+    bent = water * np.exp(1j * np.exp(-time / 0.03))
+    assert phase_bend_deg(bent, synthetic.ACQUISITION) > SOME_BEND_DEG
+
+
+@pytest.mark.parametrize("water", [np.zeros(64, complex), np.full(64, np.nan + 0j), np.eye(1, 64)[0] + 0j])
+def test_what_is_no_water_scan_has_no_bend(water):
+    assert np.isnan(phase_bend_deg(water, synthetic.ACQUISITION))
