@@ -105,6 +105,22 @@ def test_a_water_scan_gives_millimolar_and_takes_eddy_currents_away(files, tmp_p
     assert "Klose" in report and "HSVD" in report and "water 10000 mM" in report
 
 
+def test_a_fit_not_to_be_believed_says_so_on_stderr_in_the_table_and_in_the_report(files, tmp_path, capsys):
+    data = MRSData(np.conj(fits.noisy(0)), synthetic.ACQUISITION)
+    write_nifti_mrs(tmp_path / "data.nii.gz", data)
+    write_nifti_mrs(tmp_path / "water.nii.gz", MRSData(fits.water_fid(), synthetic.ACQUISITION))
+    arguments = ["fit", str(tmp_path / "data.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--water", str(tmp_path / "water.nii.gz")]) == 0
+    printed = capsys.readouterr()
+    warned = [line for line in printed.err.splitlines() if line.startswith("diffmrs: warning: conjugated: 1 of 1")]
+    assert len(warned) == 1
+    assert "opposite sign of frequency" in printed.out
+    assert "conjugated" in rows_of(tmp_path / "out/quality.csv")[0]["flags"].split(";")
+    report = (tmp_path / "out/report.html").read_text()
+    assert report.index("Do not use these numbers") < report.index("opposite sign of frequency") < report.index("<img")
+    assert "which --ecc corrects" in printed.err  # the water scan shows eddy currents
+
+
 def test_macromolecules_join_a_basis_without(files, tmp_path):
     basis = fits.BASIS.without(["MM09"])
     write_basis(tmp_path / "basis", basis, "nifti")

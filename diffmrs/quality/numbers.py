@@ -105,21 +105,14 @@ class Quality:
                 return str(getattr(self, name)[index])
 
 
-def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
-    """Quality numbers and flags of every spectrum of a fit.
-
-    Args:
-        result: from `diffmrs.fit`.
-        bounds: what the fit was bounded by; those of `diffmrs.fit` when absent.
-    """
+def fit_numbers(result: FitResult) -> dict[str, np.ndarray]:
+    """The numbers that need no look at the residual: `snr` to `noise_sd` of `DEFINITIONS`. [spectra] each"""
     rows, basis, model = result.flat(), result.basis, result.model
     f0 = model.acquisition.spectrometer_frequency_mhz
-    fitted = rows.status != Status.INVALID
     noise = np.where(rows.noise_sd > 0, rows.noise_sd, np.nan)
     own_hz = basis_linewidth_hz(basis)
+    fitted = rows.status != Status.INVALID
     width_hz = np.where(fitted, metabolite_width_hz(rows, basis, model, own_hz), np.nan)
-    measured, clipped = measure(result)
-    residual = measured.residual
     numbers: dict[str, Any] = {
         "snr": signal_height(result) / noise,
         "linewidth_hz": width_hz,
@@ -128,16 +121,25 @@ def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
         "phase_deg": phase_deg(rows),
         "chi2_reduced": np.where(np.isfinite(noise), rows.chi2_reduced, np.nan),
         "noise_sd": rows.noise_sd,
-        "fqn": np.where(np.isfinite(noise), residual.fqn, np.nan),
-        "residual_peak": np.where(np.isfinite(noise), residual.residual_peak, np.nan),
-        "residual_durbin_watson": residual.residual_durbin_watson,
-        "unexplained": residual.unexplained,
     }
-    numbers = {name: np.asarray(values, np.float64) for name, values in numbers.items()}
+    return {name: np.asarray(values, np.float64) for name, values in numbers.items()}
+
+
+def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
+    """Quality numbers and flags of every spectrum of a fit.
+
+    Args:
+        result: from `diffmrs.fit`.
+        bounds: what the fit was bounded by; those of `diffmrs.fit` when absent.
+    """
+    rows, basis, model = result.flat(), result.basis, result.model
+    measured, clipped = measure(result)
+    residual = {name: np.asarray(values, np.float64) for name, values in measured.residual._asdict().items()}
+    numbers: dict[str, Any] = fit_numbers(result) | residual
     resting = at_bounds(rows, basis, model, bounds or Bounds())
     evidence = Evidence(
         status=np.asarray(rows.status),
-        added_width_hz=np.where(fitted, metabolite_width_hz(rows, basis, model), np.nan),
+        added_width_hz=metabolite_width_hz(rows, basis, model),
         at_bounds=resting,
         duration_s=model.n_points * model.acquisition.dwell_time_s,
         nucleus=model.acquisition.nucleus,
