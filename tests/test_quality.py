@@ -108,6 +108,15 @@ def test_parameters_at_their_bounds_are_named():
     assert "amplitude Lac;" in quality.cell("at_bounds", 0) + ";"
 
 
+def test_numbers_do_not_depend_on_how_members_are_grouped():
+    together, apart = quality_of(fits.one()), quality_of(fit(fits.single(), fits.BASIS, groups=tuple(range(8))))
+    assert apart.linewidth_hz[0] == pytest.approx(together.linewidth_hz[0], rel=0.15)
+    assert apart.shift_ppm[0] == pytest.approx(together.shift_ppm[0], abs=0.005)
+    assert apart.snr[0] == pytest.approx(together.snr[0], rel=0.05)
+    assert not apart.flags.severe[0]
+    assert all(name.split()[-1] in (*fits.BASIS.names, "delay_s") for name in apart.at_bounds[0])
+
+
 def test_a_reader_is_warned_when_the_model_leaves_signal_unexplained():
     evidence = quality_of(fits.one()).flags.evidence
     flags = judge(replace(evidence, chi2_reduced=np.array([9.0])))

@@ -38,23 +38,23 @@ def seen(
     parameters: Parameters,
     fid: Complex[Array, " points"],
     noise_sd: Float[Array, ""],
+    shift_hz: Float[Array, ""],
     basis_fid: Complex[Array, "members points"],
     is_metabolite: tuple[bool, ...],
     model: SignalModel,
 ) -> Seen:
-    """The curves of one fit."""
+    """The curves of one fit, whose metabolites were shifted by `shift_hz`."""
     back = jnp.conj(jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model))
     baseline = predict_baseline(parameters, model)
     light = jnp.asarray(np.array(is_metabolite), parameters.amplitude.dtype)
     alone = replace(parameters, amplitude=parameters.amplitude * light)
-    first = model.groups[is_metabolite.index(True)] if any(is_metabolite) else 0
     return Seen(
         fid=fid,
         data=back * model.window_of(fid),
         members=back * (predict(parameters, basis_fid, model) - baseline),
         metabolites=back * (predict(alone, basis_fid, model) - baseline),
         baseline=back * baseline,
-        shift_hz=parameters.frequency_shift_hz[first],
+        shift_hz=shift_hz,
         noise_sd=noise_sd,
     )
 

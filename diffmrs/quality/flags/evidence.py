@@ -18,7 +18,7 @@ from diffmrs.quality.flags.landmarks import Match, match, template
 from diffmrs.quality.flags.lines import LineHeights, line_heights
 from diffmrs.quality.flags.record import Spike, n_clipped, strongest_spike
 from diffmrs.quality.flags.time_course import TimeCourse, time_course
-from diffmrs.quality.parameters import metabolite_flags
+from diffmrs.quality.parameters import metabolite_flags, metabolite_shift_hz
 from diffmrs.quality.residual import ResidualNumbers, residual_numbers
 from diffmrs.quality.seen import seen
 
@@ -81,6 +81,7 @@ def measure(result: FitResult) -> tuple[Measured, np.ndarray]:
         jax.tree.map(jnp.asarray, rows.parameters),
         jnp.asarray(fids),
         jnp.asarray(rows.noise_sd),
+        jnp.asarray(metabolite_shift_hz(rows, result.basis, result.model)),
         jnp.asarray(result.basis.fid),
         metabolite_flags(result.basis),
         template(result.names),
@@ -95,15 +96,16 @@ def _measure_rows(
     parameters: Parameters,
     fids: Complex[Array, "spectra points"],
     noise_sd: Float[Array, " spectra"],
+    shift_hz: Float[Array, " spectra"],
     basis_fid: Complex[Array, "members points"],
     is_metabolite: tuple[bool, ...],
     landmarks: tuple[int, ...],
     model: SignalModel,
     mesh: Mesh | None,
 ) -> Measured:
-    def one(spectrum: tuple[Parameters, Array, Array], basis_fid: Array) -> Measured:
-        parameters, fid, noise = spectrum
-        view = seen(parameters, fid, noise, basis_fid, is_metabolite, model)
+    def one(spectrum: tuple[Parameters, Array, Array, Array], basis_fid: Array) -> Measured:
+        parameters, fid, noise, shift = spectrum
+        view = seen(parameters, fid, noise, shift, basis_fid, is_metabolite, model)
         return Measured(
             residual_numbers(view),
             line_heights(fid, view.shift_hz, model),
@@ -112,4 +114,4 @@ def _measure_rows(
             strongest_spike(fid, model),
         )
 
-    return over_voxels(one, (parameters, fids, noise_sd), basis_fid, mesh=mesh)
+    return over_voxels(one, (parameters, fids, noise_sd, shift_hz), basis_fid, mesh=mesh)
