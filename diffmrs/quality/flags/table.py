@@ -39,6 +39,17 @@ FLAGS: tuple[Flag, ...] = (
 )
 
 
+# What shows in the residual is not worth a flag of its own when its cause is known from the data.
+_LOST = (NO_SIGNAL, AXIS_OFF, CONJUGATED, RESIDUAL_WATER)
+_EXPLAINED_BY: dict[Flag, tuple[Flag, ...]] = {
+    SPURIOUS_ECHO: _LOST,
+    EDDY_CURRENTS: (*_LOST, LIPIDS, SPURIOUS_ECHO),
+    PHASE_WANDER: (*_LOST, LIPIDS, SPURIOUS_ECHO),
+    BROAD_LINES: _LOST,
+    AXIS_SHIFTED: (*_LOST, SHIFT_AT_BOUND),
+}
+
+
 @dataclass(frozen=True)
 class Flags:
     """Which flags are raised for which spectrum.
@@ -79,9 +90,14 @@ class Flags:
 
 
 def judge(evidence: Evidence) -> Flags:
-    """Raise the flags that the evidence calls for. A spectrum that was not fitted has no flag but that."""
+    """Raise the flags that the evidence calls for.
+
+    A spectrum that was not fitted has no flag but that, and a flag whose cause has one of its own stays down.
+    """
     with np.errstate(invalid="ignore"):
         raised = np.stack([np.asarray(flag.raised(evidence), dtype=bool) for flag in FLAGS], axis=1)
+    for flag, causes in _EXPLAINED_BY.items():
+        raised[:, FLAGS.index(flag)] &= ~raised[:, [FLAGS.index(cause) for cause in causes]].any(axis=1)
     unfitted = raised[:, FLAGS.index(NOT_FITTED)]
     raised[unfitted] = [flag is NOT_FITTED for flag in FLAGS]
     return Flags(raised, evidence)

@@ -51,6 +51,7 @@ SPURIOUS_ECHO = Flag(
     raised=_echo,
     sentence=lambda e, k: (
         f"A signal foreign to the basis set rises {1e3 * e.course.echo_s[k]:.0f} ms into the FID "
-        f"({100 * e.course.echo_part[k]:.0f} % of the fitted signal): a spurious echo, mostly from outside the voxel."
+        f"({100 * e.course.echo_part[k]:.0f} % of the fitted signal): an echo, mostly from outside "
+        "the voxel, or lines that the basis set lacks."
     ),
 )
