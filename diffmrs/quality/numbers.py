@@ -142,6 +142,7 @@ def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
         added_width_hz=metabolite_width_hz(rows, basis, model),
         at_bounds=resting,
         duration_s=model.n_points * model.acquisition.dwell_time_s,
+        n_window=model.n_window,
         nucleus=model.acquisition.nucleus,
         n_clipped=clipped,
         **measured._asdict(),

@@ -47,6 +47,7 @@ class Evidence:
         chi2_reduced: reduced chi-square of the residual.
         at_bounds: names of what rests at a bound.
         duration_s: length of the record, s.
+        n_window: points of the spectrum in the fit window.
         nucleus: for example `"1H"`.
         residual: its statistics.
         lines: heights of water, lipids and metabolites in the data.
@@ -65,6 +66,7 @@ class Evidence:
     chi2_reduced: np.ndarray
     at_bounds: tuple[tuple[str, ...], ...]
     duration_s: float
+    n_window: int
     nucleus: str
     residual: ResidualNumbers
     lines: LineHeights

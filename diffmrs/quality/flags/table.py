@@ -9,7 +9,7 @@ from diffmrs.quality.flags.contamination import LIPIDS, RESIDUAL_WATER, SOME_LIP
 from diffmrs.quality.flags.ending import NOT_CONVERGED, NOT_FITTED, SHIFT_AT_BOUND
 from diffmrs.quality.flags.evidence import Evidence
 from diffmrs.quality.flags.flag import Flag
-from diffmrs.quality.flags.misfit import MISFIT, UNEXPLAINED_SIGNAL
+from diffmrs.quality.flags.misfit import CORRELATED_RESIDUAL, MISFIT, UNEXPLAINED_SIGNAL
 from diffmrs.quality.flags.receiver import CLIPPED, SPIKE
 from diffmrs.quality.flags.signal import BROAD_LINES, NO_SIGNAL, ZERO_WIDTH
 from diffmrs.quality.flags.timing import EDDY_CURRENTS, PHASE_WANDER, SPURIOUS_ECHO
@@ -36,6 +36,7 @@ FLAGS: tuple[Flag, ...] = (
     WATER_TAIL,
     SOME_LIPIDS_FLAG,
     PHASE_WANDER,
+    CORRELATED_RESIDUAL,
 )
 
 
@@ -46,6 +47,7 @@ _EXPLAINED_BY: dict[Flag, tuple[Flag, ...]] = {
     EDDY_CURRENTS: (*_LOST, LIPIDS, SPURIOUS_ECHO),
     PHASE_WANDER: (*_LOST, LIPIDS, SPURIOUS_ECHO),
     BROAD_LINES: _LOST,
+    CORRELATED_RESIDUAL: _LOST,
     AXIS_SHIFTED: (*_LOST, SHIFT_AT_BOUND),
 }
 
