@@ -165,6 +165,7 @@ def main() -> None:
         per_mm = np.ones(len(truth)) if title == "lines narrower than the basis" else factor
         expected = per_mm[:, None] * (0.0 * truth if title == "noise only" else truth)
         found[title] = judged(amplitude, sd, expected, quality_of(result))
+    alarms = false_alarms(clean)
     write_json(
         options.out / "artefacts.json",
         {
@@ -172,10 +173,11 @@ def main() -> None:
             "right": f"within {RIGHT_PERCENT:g} % or {RIGHT_SD:g} standard deviations of the truth",
             "amplitudes_per_case": len(MAJOR) * len(clean.truth),
             "cases": found,
+            "more_noise": alarms,
             "versions": {"diffmrs": diffmrs.__version__, "jax": jax.__version__, "python": platform.python_version()},
         },
     )
-    text = table(found)
+    text = table(found) + alarm_table(alarms)
     (options.out / "artefacts.md").write_text(text)
     print(text)
 
@@ -231,6 +233,39 @@ def judged(amplitude: np.ndarray, sd: np.ndarray, expected: np.ndarray, quality)
         "wrong_without_flag": int((~right & ~any_flag[:, None]).sum()),
         "flags": dict(Counter(name for k in range(len(severe)) for name in quality.flags.names(k)).most_common()),
     }
+
+
+def false_alarms(clean: Clean, copies: int = 25) -> dict[str, dict]:
+    """Flags of datasets 1-11 with more noise, which is no artefact, and of noise alone."""
+    rng = np.random.default_rng(3)
+    tail_sd = np.std(clean.fid[:11, 1024:].real, axis=1)[:, None, None]
+    found = {}
+    for more in (1.0, 4.0, 8.0, np.inf):
+        noise = rng.normal(size=(11, copies, clean.fid.shape[1], 2)) @ np.array([1, 1j])
+        fid = noise if np.isinf(more) else clean.fid[:11, None] + more * tail_sd * noise
+        data = MRSData(fid.reshape(-1, clean.fid.shape[1]).astype(np.complex64), clean.data.acquisition)
+        quality = quality_of(diffmrs.fit(data, clean.basis))
+        title = "noise only" if np.isinf(more) else f"with {more:g} times the noise added"
+        found[title] = {
+            "spectra": data.n_spectra,
+            "snr_1_50_99_percent": np.percentile(quality.snr, [1, 50, 99]).tolist(),
+            "severe": int(quality.flags.severe.sum()),
+            "flags": quality.flags.counts(),
+        }
+    return found
+
+
+def alarm_table(alarms: dict[str, dict]) -> str:
+    lines = [
+        "",
+        "| datasets 1-11, 25 copies each | SNR (1, 50, 99 %) | flagged severe | flags |",
+        "|---|---|---|---|",
+    ]
+    for title, case in alarms.items():
+        snr = ", ".join(f"{value:.0f}" for value in case["snr_1_50_99_percent"])
+        flags = ", ".join(f"{name} {n}" for name, n in case["flags"].items())
+        lines.append(f"| {title} | {snr} | {case['severe']} of {case['spectra']} | {flags} |")
+    return "\n".join([*lines, ""])
 
 
 def table(found: dict[str, dict]) -> str:

@@ -5,7 +5,7 @@ from jaxtyping import Complex
 
 from diffmrs.axes import Acquisition
 
-SOME_BEND_DEG = 1.0  # a single line gives 0; a line with eddy currents that bias glutamate by a tenth gives 1.3
+SOME_BEND_DEG = 0.5  # a single line gives 0 to 0.1; one with eddy currents that bias Glx by a seventh 0.7 to 1.3
 _LEFT = 0.2  # of the signal: beyond, noise and the shape of the line decide the phase
 
 

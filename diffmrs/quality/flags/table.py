@@ -43,6 +43,9 @@ FLAGS: tuple[Flag, ...] = (
 # What shows in the residual is not worth a flag of its own when its cause is known from the data.
 _LOST = (NO_SIGNAL, AXIS_OFF, CONJUGATED, RESIDUAL_WATER)
 _EXPLAINED_BY: dict[Flag, tuple[Flag, ...]] = {
+    LIPIDS: (NO_SIGNAL,),
+    SOME_LIPIDS_FLAG: (NO_SIGNAL,),
+    WATER_TAIL: (NO_SIGNAL,),
     SPURIOUS_ECHO: _LOST,
     EDDY_CURRENTS: (*_LOST, LIPIDS, SPURIOUS_ECHO),
     PHASE_WANDER: (*_LOST, LIPIDS, SPURIOUS_ECHO),
