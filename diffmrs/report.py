@@ -45,7 +45,7 @@ def write_report(
         table: numbers per metabolite; made here when absent.
         quality: numbers per spectrum; made here when absent.
         layout: where each spectrum sat in the file; from the data when absent.
-        index: which spectrum to show; the one of median SNR among those that converged when absent.
+        index: which spectrum to show; that of `representative` when absent.
         title: heading, such as the name of the data file.
         settings: what the fit was told, in words.
         inputs: files that were read; their SHA-256 is given.
@@ -87,12 +87,14 @@ def write_report(
 
 
 def representative(quality: Quality) -> int:
-    """The spectrum to show of many: that of median SNR among those that converged, else the first that was fitted.
+    """The spectrum to show of many: that of median SNR among those without a severe flag, else among those that
+    converged, else the first that was fitted.
 
     Raises:
         InputError: no spectrum was fitted.
     """
-    for pool in (quality.converged & np.isfinite(quality.snr), np.isfinite(quality.linewidth_hz)):
+    converged = quality.converged & np.isfinite(quality.snr)
+    for pool in (converged & ~quality.flags.severe, converged, np.isfinite(quality.linewidth_hz)):
         candidates = np.flatnonzero(pool)
         if candidates.size:
             order = candidates[np.argsort(quality.snr[candidates], kind="stable")]

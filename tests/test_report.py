@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffmrs.errors import InputError
-from diffmrs.quality import DEFINITIONS, NUMBERS, Quality, quality_of
+from diffmrs.quality import DEFINITIONS, FLAGS, NUMBERS, Flags, Quality, quality_of
 from diffmrs.quality.flags import judge
 from diffmrs.report import representative, write_report
 from diffmrs.results import table_of
@@ -119,11 +119,13 @@ def test_concentrations_appear_when_there_is_a_reference(tmp_path):
     assert "concentration (mM)" not in report_of(tmp_path, result).text
 
 
-def quality_with(snr, converged) -> Quality:
+def quality_with(snr, converged, severe=()) -> Quality:
     some = np.where(np.isnan(snr), np.nan, 1.0)
     numbers = {name: some for name in NUMBERS if name != "snr"}
     texts = ("",) * len(snr)
-    flags = quality_of(fits.one()).flags
+    raised = np.zeros((len(snr), len(FLAGS)), bool)
+    raised[list(severe), [flag.name for flag in FLAGS].index("lipids")] = True
+    flags = Flags(raised, quality_of(fits.one()).flags.evidence)
     return Quality(
         np.array(snr), **numbers, at_bounds=((),) * len(snr), converged=np.array(converged), status=texts, flags=flags
     )
@@ -140,6 +142,11 @@ def quality_with(snr, converged) -> Quality:
 )
 def test_the_spectrum_shown_is_a_typical_one(snr, converged, expected):
     assert representative(quality_with(snr, converged)) == expected
+
+
+@pytest.mark.parametrize(("severe", "expected"), [([], 2), ([2], 0), ([0, 2], 1), ([0, 1, 2], 2)])
+def test_a_spectrum_to_distrust_is_shown_only_when_there_is_no_other(severe, expected):
+    assert representative(quality_with([10.0, 30.0, 20.0], [True, True, True], severe)) == expected
 
 
 def test_without_any_fit_there_is_no_report():
