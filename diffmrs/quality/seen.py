@@ -3,7 +3,6 @@
 The only file of this room, with `parameters.py`, that knows the parameters of the model.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -20,12 +19,9 @@ BLOCK_S = 0.015  # length of the blocks an FID is looked at in, s: an eddy curre
 class Seen(NamedTuple):
     """One spectrum and its fit, phases taken off, in units of `diffmrs.axes.spectrum_of`."""
 
-    fid: Complex[Array, " points"]  # the data as they were fitted, phases left on
     data: Complex[Array, " window"]
     members: Complex[Array, " window"]  # all fitted basis members
-    metabolites: Complex[Array, " window"]  # of them, those that are not macromolecules or lipids
     baseline: Complex[Array, " window"]
-    shift_hz: Float[Array, ""]  # of the metabolites
     noise_sd: Float[Array, ""]  # of the real part of a point
 
     @property
@@ -38,23 +34,16 @@ def seen(
     parameters: Parameters,
     fid: Complex[Array, " points"],
     noise_sd: Float[Array, ""],
-    shift_hz: Float[Array, ""],
     basis_fid: Complex[Array, "members points"],
-    is_metabolite: tuple[bool, ...],
     model: SignalModel,
 ) -> Seen:
-    """The curves of one fit, whose metabolites were shifted by `shift_hz`."""
+    """The curves of one fit."""
     back = jnp.conj(jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model))
     baseline = predict_baseline(parameters, model)
-    light = jnp.asarray(np.array(is_metabolite), parameters.amplitude.dtype)
-    alone = replace(parameters, amplitude=parameters.amplitude * light)
     return Seen(
-        fid=fid,
         data=back * model.window_of(fid),
         members=back * (predict(parameters, basis_fid, model) - baseline),
-        metabolites=back * (predict(alone, basis_fid, model) - baseline),
         baseline=back * baseline,
-        shift_hz=shift_hz,
         noise_sd=noise_sd,
     )
 

@@ -18,7 +18,7 @@ from diffmrs.quality.flags.landmarks import Match, match, template
 from diffmrs.quality.flags.lines import LineHeights, line_heights
 from diffmrs.quality.flags.record import Spike, n_clipped, strongest_spike
 from diffmrs.quality.flags.time_course import TimeCourse, time_course
-from diffmrs.quality.parameters import metabolite_flags, metabolite_shift_hz
+from diffmrs.quality.parameters import metabolite_shift_hz
 from diffmrs.quality.residual import ResidualNumbers, residual_numbers
 from diffmrs.quality.seen import seen
 
@@ -85,7 +85,6 @@ def measure(result: FitResult) -> tuple[Measured, np.ndarray]:
         jnp.asarray(rows.noise_sd),
         jnp.asarray(metabolite_shift_hz(rows, result.basis, result.model)),
         jnp.asarray(result.basis.fid),
-        metabolite_flags(result.basis),
         template(result.names),
         result.model,
         local_mesh(),
@@ -93,25 +92,24 @@ def measure(result: FitResult) -> tuple[Measured, np.ndarray]:
     return jax.tree.map(np.asarray, measured), n_clipped(np.asarray(fids))
 
 
-@partial(jax.jit, static_argnames=("is_metabolite", "landmarks", "model", "mesh"))
+@partial(jax.jit, static_argnames=("landmarks", "model", "mesh"))
 def _measure_rows(
     parameters: Parameters,
     fids: Complex[Array, "spectra points"],
     noise_sd: Float[Array, " spectra"],
     shift_hz: Float[Array, " spectra"],
     basis_fid: Complex[Array, "members points"],
-    is_metabolite: tuple[bool, ...],
     landmarks: tuple[int, ...],
     model: SignalModel,
     mesh: Mesh | None,
 ) -> Measured:
     def one(spectrum: tuple[Parameters, Array, Array, Array], basis_fid: Array) -> Measured:
         parameters, fid, noise, shift = spectrum
-        view = seen(parameters, fid, noise, shift, basis_fid, is_metabolite, model)
+        view = seen(parameters, fid, noise, basis_fid, model)
         return Measured(
             residual_numbers(view),
-            line_heights(fid, view.shift_hz, model),
-            match(fid, view.shift_hz, noise, basis_fid, landmarks, model),
+            line_heights(fid, shift, model),
+            match(fid, shift, noise, basis_fid, landmarks, model),
             time_course(view, model),
             strongest_spike(fid, model),
         )

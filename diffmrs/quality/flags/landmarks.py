@@ -32,9 +32,6 @@ class Match(NamedTuple):
     best_snr: Float[Array, "*spectra"]  # matched signal over its noise, at the best shift of either
 
 
-"""Not above 1 by more than chance in pure noise."""
-
-
 def template(names: tuple[str, ...]) -> tuple[int, ...]:
     """Rows of the landmarks in a basis, empty when it has fewer than all three."""
     rows = [next((names.index(name) for name in same if name in names), None) for same in LANDMARKS]
