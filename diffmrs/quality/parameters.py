@@ -23,12 +23,13 @@ def metabolite_flags(basis: Basis) -> tuple[bool, ...]:
 
 
 def metabolite_shift_hz(rows: Estimate, basis: Basis, model: SignalModel) -> np.ndarray:
-    """Shift of the metabolites, averaged over their groups by amplitude, Hz. [spectra]"""
-    return _averaged(np.asarray(rows.parameters.frequency_shift_hz), rows, basis, model)
+    """Shift of the metabolites, their mean weighted by amplitude, Hz. [spectra]"""
+    of_groups = np.asarray(rows.parameters.frequency_shift_hz)
+    return _averaged(of_groups[:, np.array(model.groups)], rows, basis)
 
 
 def metabolite_width_hz(rows: Estimate, basis: Basis, model: SignalModel, basis_width_hz: float = 0.0) -> np.ndarray:
-    """Voigt width of the metabolites, averaged over their groups by amplitude, Hz. [spectra]
+    """Voigt width of the metabolites, their mean weighted by amplitude, Hz. [spectra]
 
     Args:
         rows: the fits.
@@ -36,9 +37,9 @@ def metabolite_width_hz(rows: Estimate, basis: Basis, model: SignalModel, basis_
         model: tells the groups.
         basis_width_hz: Lorentzian width the basis has of its own, added to the fitted one, Hz.
     """
-    lorentz = jnp.asarray(rows.parameters.lorentzian_fwhm_hz) + basis_width_hz
-    width = np.asarray(voigt_fwhm_hz(lorentz, jnp.asarray(rows.parameters.gaussian_fwhm_hz)))
-    return _averaged(width, rows, basis, model)
+    lorentz = jnp.asarray(rows.parameters.lorentzian_fwhm_hz)[:, np.array(model.groups)] + basis_width_hz
+    gauss = jnp.asarray(rows.parameters.gaussian_fwhm_hz)[:, np.array(_gaussian_groups(model))]
+    return _averaged(np.asarray(voigt_fwhm_hz(lorentz, gauss)), rows, basis)
 
 
 def phase_deg(rows: Estimate) -> np.ndarray:
@@ -60,33 +61,35 @@ def _at_bounds(rows: Estimate, basis: Basis, model: SignalModel, bounds: Bounds)
     yield "frequency_shift_hz", np.abs(first) >= (1 - _CLOSE) * bounds.max_shift_ppm
     for group in range(1, model.n_groups):
         reach = (1 - _CLOSE) * bounds.max_relative_shift_ppm
-        yield f"frequency_shift_hz {_label(group, basis, model)}", np.abs(relative[:, group]) >= reach
-    for field, top in (
-        ("lorentzian_fwhm_hz", bounds.max_lorentzian_fwhm_hz),
-        ("gaussian_fwhm_hz", bounds.max_gaussian_fwhm_hz),
+        yield f"frequency_shift_hz {_label(group, model.groups, basis)}", np.abs(relative[:, group]) >= reach
+    for field, groups, top in (
+        ("lorentzian_fwhm_hz", model.groups, bounds.max_lorentzian_fwhm_hz),
+        ("gaussian_fwhm_hz", _gaussian_groups(model), bounds.max_gaussian_fwhm_hz),
     ):
         widths = np.asarray(getattr(fitted, field))
         for group in range(widths.shape[1]):
             rests = (widths[:, group] <= _CLOSE * top) | (widths[:, group] >= (1 - _CLOSE) * top)
-            yield f"{field} {_label(group, basis, model)}", rests
+            yield f"{field} {_label(group, groups, basis)}", rests
     yield "delay_s", np.abs(np.asarray(fitted.delay_s)) >= (1 - _CLOSE) * bounds.max_delay_s
     if bounds.nonnegative:
         for column, name in enumerate(basis.names):
             yield f"amplitude {name}", np.asarray(fitted.amplitude)[:, column] == 0
 
 
-def _label(group: int, basis: Basis, model: SignalModel) -> str:
+def _gaussian_groups(model: SignalModel) -> tuple[int, ...]:
+    """Which group of Gaussian widths each member has."""
+    return model.groups
+
+
+def _label(group: int, groups: tuple[int, ...], basis: Basis) -> str:
     """The member of a group, or the first of them and how many more there are."""
-    names = [name for name, of in zip(basis.names, model.groups, strict=True) if of == group]
+    names = [name for name, of in zip(basis.names, groups, strict=True) if of == group]
     return names[0] if len(names) == 1 else f"{names[0]}+{len(names) - 1}"
 
 
-def _averaged(values: np.ndarray, rows: Estimate, basis: Basis, model: SignalModel) -> np.ndarray:
-    """Values per group, [spectra, groups], as their mean over the metabolites, weighted by amplitude."""
+def _averaged(values: np.ndarray, rows: Estimate, basis: Basis) -> np.ndarray:
+    """Mean of values per member, [spectra, members], over the metabolites, weighted by amplitude."""
     light = np.array(metabolite_flags(basis))
-    groups = np.array(model.groups)[light]
-    if (groups == groups[0]).all():
-        return values[:, groups[0]]
     weight = np.maximum(np.asarray(rows.parameters.amplitude)[:, light], 0.0)
     weight = np.where(weight.sum(axis=1, keepdims=True) > 0, weight, 1.0)
-    return np.sum(weight * values[:, groups], axis=1) / weight.sum(axis=1)
+    return np.sum(weight * values[:, light], axis=1) / weight.sum(axis=1)
