@@ -50,13 +50,15 @@ def posterior(
     baseline = coefficients(-value.data, smoother)
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
-    spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    tied = jnp.einsum("ki,ij,kj->k", reach, covariance, reach)
+    # The trace of the matrix that makes the fit of the data: what the penalty lets through is not counted twice.
+    dimensions = jnp.sum(covariance * information) + jnp.sum(smoother.kept - (1 / smoother.kept - 1) * tied)
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * covariance_bound(loose),
         centre=x - jnp.diag(covariance) * pull,
         baseline=baseline,
-        baseline_variance=spread,
-        dimensions=jnp.sum(covariance * information) + smoother.dimensions,
+        baseline_variance=noise**2 * (smoother.kept + tied),
+        dimensions=dimensions,
         square=left @ left,
     )
