@@ -171,7 +171,8 @@ def _tuned(
     if isinstance(baseline, SplineBaseline):
         given = baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
     candidates = jnp.asarray(given, problem.stiffness.dtype)
-    first = problem._replace(stiffness=candidates[candidates.size // 2])
+    # From the limp side: what a stiff baseline cannot follow would bend the other parameters too far to be undone here.
+    first = problem._replace(stiffness=candidates[candidates.size // 4])
     x = solve(first, start).x
     value, slope = pieces(x, first, model)
     each = [smoother_for(model, candidate) for candidate in candidates]
