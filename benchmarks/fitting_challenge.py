@@ -160,7 +160,9 @@ def picture(names: list[str], estimate: np.ndarray, truth: np.ndarray, error: np
 
 def show(summary: dict, names: list[str]) -> None:
     lcmodel = summary["peers_mosae_mm_per_dataset"]["LCModel 6.3, defaults"]
-    print("dataset  " + " ".join(f"{i:5d}" for i in range(1, 15)) + "\nLCModel  " + " ".join(f"{v:5.2f}" for v in lcmodel))
+    print(
+        "dataset  " + " ".join(f"{i:5d}" for i in range(1, 15)) + "\nLCModel  " + " ".join(f"{v:5.2f}" for v in lcmodel)
+    )
     for priors, scores in summary["prior_sets"].items():
         print(f"{priors:8s} " + " ".join(f"{value:5.2f}" for value in scores["mosae_mm_per_dataset"]))
     for priors, scores in summary["prior_sets"].items():

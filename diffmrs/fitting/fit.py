@@ -120,14 +120,14 @@ def fit(
     )
     arrays = priors_for(constraints, basis.names, model)
     devices = local_mesh() if mesh is None else mesh
-    rows = _fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
+    rows = fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
     lead = data.fid.shape[:-1]
     estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
     return FitResult(data, basis, model, arrays, estimate)
 
 
 @partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))
-def _fit_rows(
+def fit_rows(
     fids: Complex[Array, "spectra points"],
     basis_fid: Complex[Array, "members points"],
     priors: Priors,
@@ -137,6 +137,7 @@ def _fit_rows(
     optimiser: LevenbergMarquardt,
     mesh: Mesh | None,
 ) -> Estimate:
+    """Fit spectra with a basis and a model that go together, all checks made."""
     table = fit_table(basis_fid, model, bounds)
     return over_voxels(
         lambda fid, shared: fit_fid(

@@ -15,7 +15,11 @@ from diffmrs.quality import DEFINITIONS, Quality, sidecar
 from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
+METABOLITE_COLUMNS = (
+    *("amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high"),
+    *("ratio_tcr", "ratio_tcr_ci95_low", "ratio_tcr_ci95_high"),
+    *CONCENTRATIONS,
+)
 QUALITY_COLUMNS = tuple(DEFINITIONS)
 
 

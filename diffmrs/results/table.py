@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffmrs.combine import combinations_of, combine
-from diffmrs.fitting import FitResult, Status
+from diffmrs.fitting import Estimate, FitResult, Status
 from diffmrs.quantify.concentrations import ConcentrationFactors
+from diffmrs.uncertainty.intervals import Interval, ratio_moments, truncated_normal_interval
 
 CRLB_CAP_PERCENT = 999.0  # as LCModel prints what cannot be determined
 REFERENCE = "tCr"
@@ -28,7 +29,11 @@ class MetaboliteTable:
         amplitude: in data units per basis unit. [spectra, names]
         sd: Cramér-Rao bound on its standard deviation, same units. [spectra, names]
         crlb_percent: the bound relative to the amplitude, %, at most 999. [spectra, names]
+        ci95_low: lower limit of the 95 % interval of the amplitude, at least 0. [spectra, names]
+        ci95_high: its upper limit. [spectra, names]
         ratio_tcr: amplitude relative to that of tCr. [spectra, names]
+        ratio_tcr_ci95_low: lower limit of the 95 % interval of that ratio, at least 0. [spectra, names]
+        ratio_tcr_ci95_high: its upper limit. [spectra, names]
         concentration_mm: mmol per litre of voxel; all NaN without a reference. [spectra, names]
         concentration_mm_tissue: mmol per litre of tissue, CSF taken out; NaN without tissue. [spectra, names]
         concentration_mmol_per_kg: mmol per kg of tissue water, CSF taken out; NaN without tissue. [spectra, names]
@@ -42,7 +47,11 @@ class MetaboliteTable:
     amplitude: np.ndarray
     sd: np.ndarray
     crlb_percent: np.ndarray
+    ci95_low: np.ndarray
+    ci95_high: np.ndarray
     ratio_tcr: np.ndarray
+    ratio_tcr_ci95_low: np.ndarray
+    ratio_tcr_ci95_high: np.ndarray
     concentration_mm: np.ndarray
     concentration_mm_tissue: np.ndarray
     concentration_mmol_per_kg: np.ndarray
@@ -76,17 +85,43 @@ def table_of(result: FitResult, factors: ConcentrationFactors | None = None) -> 
     names = (*result.names, *sum_names)
     amplitudes = np.concatenate([amplitude, sums], axis=1)
     sd = np.concatenate([np.asarray(rows.sd.amplitude, np.float64), sums_sd], axis=1)
+    interval, ratio_interval = _intervals(rows, weights, names)
     return MetaboliteTable(
         names=names,
         n_members=len(result.names),
         amplitude=amplitudes,
         sd=sd,
         crlb_percent=_percent(amplitudes, sd),
+        ci95_low=interval.low,
+        ci95_high=interval.high,
         ratio_tcr=_ratio(amplitudes, names),
+        ratio_tcr_ci95_low=ratio_interval.low,
+        ratio_tcr_ci95_high=ratio_interval.high,
         **_concentrations(amplitude, weights, factors),
         concentration_reference="" if factors is None else factors.reference,
         fitted=np.asarray(rows.status != Status.INVALID),
     )
+
+
+def _intervals(rows: Estimate, weights: np.ndarray, names: tuple[str, ...]) -> tuple[Interval, Interval]:
+    """95 % intervals of members and sums, and of their ratios to tCr. [spectra, names] each
+
+    A sum rests on mean and covariance of its members inside their bounds.
+    """
+    every = np.concatenate([np.eye(weights.shape[1]), weights])
+    mean = np.asarray(rows.amplitude_mean, np.float64) @ every.T
+    covariance = np.einsum("am,smn,bn->sab", every, np.asarray(rows.bounded_covariance, np.float64), every)
+    members = weights.shape[1]
+    variance = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0).copy()
+    centre, spread = mean.copy(), np.sqrt(variance)
+    centre[:, :members], spread[:, :members] = rows.amplitude_centre, rows.amplitude_spread
+    interval = truncated_normal_interval(centre, spread)
+    if REFERENCE not in names:
+        nothing = np.full_like(mean, np.nan)
+        return interval, Interval(nothing, nothing)
+    tcr = names.index(REFERENCE)
+    ratio, sd = ratio_moments(centre, spread**2, mean[:, [tcr]], variance[:, [tcr]], covariance[:, :, tcr])
+    return interval, truncated_normal_interval(ratio, sd)
 
 
 def _concentrations(
