@@ -11,7 +11,7 @@ from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
 from diffmrs.io import read_basis
 from diffmrs.pipeline import FitRun, read_measured
-from diffmrs.quality import misfit_note
+from diffmrs.quality import FLAGS
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
 
@@ -52,8 +52,17 @@ def metabolite_table(run: FitRun, index: int) -> str:
     rest = [
         f"({left_out} more, with bounds above {_WELL_KNOWN_PERCENT:.0f} % or macromolecules, in concentrations.csv)"
     ]
-    misfit = misfit_note(quality, index)
-    return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *([misfit] if misfit else [])])
+    return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *quality.flags.sentences(index)])
+
+
+def flag_lines(run: FitRun) -> list[str]:
+    """One line for each kind of flag that is raised: for how many spectra, and what it means."""
+    counts, total = run.quality.flags.counts(), len(run.quality.status)
+    return [
+        f"{flag.name}: {counts[flag.name]} of {total} {'spectra' if total > 1 else 'spectrum'}: {flag.meaning}"
+        for flag in FLAGS
+        if flag.name in counts
+    ]
 
 
 def demo_table(demo: Demo, run: FitRun) -> str:

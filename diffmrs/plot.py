@@ -10,9 +10,9 @@ from diffmrs.combine import correlation
 from diffmrs.curves import Curves, checked_index, curves_of
 from diffmrs.data import Basis, is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.fitting import FitResult
+from diffmrs.fitting import FitResult, Status
 from diffmrs.model import voigt_decay
-from diffmrs.quality import Quality, quality_of
+from diffmrs.quality import fit_numbers
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Yellow is left out: too faint for thin lines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -268,13 +268,14 @@ def _shown(curves: Curves, ppm_range: tuple[float, float] | None) -> np.ndarray:
 
 
 def _title(result: FitResult, index: int) -> str:
-    quality: Quality = quality_of(result)
+    numbers = {name: values[index] for name, values in fit_numbers(result).items()}
+    status = Status(int(result.flat().status[index]))
     parts = [f"spectrum {index}"] if result.data.n_spectra > 1 else []
-    if np.isfinite(quality.snr[index]):
-        parts.append(f"SNR {quality.snr[index]:.0f}")
-    parts.append(f"linewidth {quality.linewidth_hz[index]:.1f} Hz ({quality.linewidth_ppm[index]:.3f} ppm)")
-    if not quality.converged[index]:
-        parts.append(quality.status[index].split(";")[0])
+    if np.isfinite(numbers["snr"]):
+        parts.append(f"SNR {numbers['snr']:.0f}")
+    parts.append(f"linewidth {numbers['linewidth_hz']:.1f} Hz ({numbers['linewidth_ppm']:.3f} ppm)")
+    if status != Status.CONVERGED:
+        parts.append(status.explanation.split(";")[0])
     return ", ".join(parts)
 
 

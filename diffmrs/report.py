@@ -15,7 +15,7 @@ from diffmrs.fitting import FitResult
 from diffmrs.io.atomic import atomic_write
 from diffmrs.plot import fit_figure, plot_correlation, plot_lineshape
 from diffmrs.provenance import now, sha256_of, versions
-from diffmrs.quality import DEFINITIONS, Quality, misfit_note, quality_of
+from diffmrs.quality import DEFINITIONS, FLAGS, Quality, quality_of
 from diffmrs.results import Layout, MetaboliteTable, table_of
 from diffmrs.results.constraints import ConstraintTable, constraints_of
 from diffmrs.results.in_words import expected_in_words, grouped_in_words, model_in_words, tensions_in_words
@@ -24,7 +24,7 @@ from diffmrs.results.layout import layout_of
 WEAK_PERCENT, POOR_PERCENT = 20.0, 50.0  # Cramér-Rao bounds above which a row is greyed, or called not reliable
 MOSTLY_PRIOR_PERCENT = 50.0  # share of the information above which a row says so
 _MOST_ROWS = 500  # of the quality table; the file quality.csv has them all
-_NUMBERS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
+_MOST_PLACES = 12  # of the spectra that a flag is raised for
 
 
 def write_report(
@@ -48,7 +48,7 @@ def write_report(
         table: numbers per metabolite; made here when absent.
         quality: numbers per spectrum; made here when absent.
         layout: where each spectrum sat in the file; from the data when absent.
-        index: which spectrum to show; the one of median SNR among those that converged when absent.
+        index: which spectrum to show; that of `representative` when absent.
         title: heading, such as the name of the data file.
         settings: what the fit was told, in words.
         inputs: files that were read; their SHA-256 is given.
@@ -69,7 +69,9 @@ def write_report(
     page = _template().render(
         title=title,
         date=now(),
-        notes=[note for note in (*(warnings if unfit else []), misfit_note(quality, shown), *notes) if note],
+        alarms=quality.flags.sentences(shown, severe=True),
+        notes=[*(warnings if unfit else []), *quality.flags.sentences(shown, severe=False), *notes],
+        flagged=_flagged(quality, layout),
         n_spectra=len(quality.status),
         place=_place(layout, shown),
         fit_figure=_embedded(fit_figure(result, index=shown)),
@@ -99,12 +101,14 @@ def write_report(
 
 
 def representative(quality: Quality) -> int:
-    """The spectrum to show of many: that of median SNR among those that converged, else the first that was fitted.
+    """The spectrum to show of many: that of median SNR among those without a severe flag, else among those that
+    converged, else the first that was fitted.
 
     Raises:
         InputError: no spectrum was fitted.
     """
-    for pool in (quality.converged & np.isfinite(quality.snr), np.isfinite(quality.linewidth_hz)):
+    converged = quality.converged & np.isfinite(quality.snr)
+    for pool in (converged & ~quality.flags.severe, converged, np.isfinite(quality.linewidth_hz)):
         candidates = np.flatnonzero(pool)
         if candidates.size:
             order = candidates[np.argsort(quality.snr[candidates], kind="stable")]
@@ -196,11 +200,27 @@ def _quality_rows(quality: Quality, layout: Layout) -> list[list[str]]:
 
 
 def _quality_cell(quality: Quality, name: str, index: int) -> str:
-    if name == "status":
-        return quality.status[index]
-    if name == "converged":
-        return "yes" if quality.converged[index] else "no"
-    return _number(getattr(quality, name)[index], 4)
+    return quality.cell(name, index, digits=4).replace(";", "; ").replace("True", "yes").replace("False", "no")
+
+
+def _flagged(quality: Quality, layout: Layout) -> list[dict[str, Any]]:
+    """Each flag that is raised: for how many spectra, and for which."""
+    found = []
+    for flag, raised in zip(FLAGS, quality.flags.raised.T, strict=True):
+        rows = np.flatnonzero(raised)
+        if rows.size:
+            where = [_place(layout, int(row)).removeprefix("spectrum ") for row in rows[:_MOST_PLACES]]
+            more = [f"… and {rows.size - _MOST_PLACES} more"] if rows.size > _MOST_PLACES else []
+            found.append(
+                {
+                    "name": flag.name,
+                    "severe": flag.severe,
+                    "meaning": flag.meaning,
+                    "count": rows.size,
+                    "where": "; ".join([*where, *more]),
+                }
+            )
+    return found
 
 
 def _place(layout: Layout, row: int) -> str:

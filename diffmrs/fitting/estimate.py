@@ -1,6 +1,7 @@
 """The fit of one FID: start, solve, and how sure we are. A pure function for `jit`, `vmap` and `grad`."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,8 @@ from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
 from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
+
+_ROUGH = 0.3  # standard deviations; near enough to judge the stiffness of the baseline
 
 
 @container()
@@ -125,7 +128,7 @@ def fit_fid(
     narrow = banded(model, bounds)
     lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
 
-    def solve(problem: Problem, start: Array) -> Solution:
+    def solve(problem: Problem, start: Array, optimiser: LevenbergMarquardt = optimiser) -> Solution:
         return optimiser(
             lambda x: residual(x, problem, narrow),
             lambda x: linearised(x, problem, narrow),
@@ -137,7 +140,9 @@ def fit_fid(
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
     if _is_tuned(model, priors):
-        tuned, start = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
+        first = partial(solve, optimiser=rough)
+        tuned, start = _tuned(jax.lax.stop_gradient(problem), start, narrow, first, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
     solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, start)
 

@@ -38,7 +38,7 @@ def tensions_in_words(table: ConstraintTable, index: int) -> list[str]:
     tension = table.tension[index]
     worst = sorted(np.flatnonzero(np.abs(tension) > TENSION_SD), key=lambda k: -abs(tension[k]))
     return [
-        f"{table.subjects[k][0].upper()}{table.subjects[k][1:]} is {table.found[index, k]:.3g}{_unit(table, k)}, {abs(tension[k]):.1f} SD "
+        f"{_subject(table, k)} is {table.found[index, k]:.3g}{_unit(table, k)}, {abs(tension[k]):.1f} SD "
         f"{'above' if tension[k] > 0 else 'below'} the expected {expected_in_words(table, k)}."
         for k in worst
     ]
@@ -135,3 +135,9 @@ def _shim(result: FitResult, shim: int) -> str:
 
 def _unit(table: ConstraintTable, k: int) -> str:
     return f" {table.units[k]}" if table.units[k] else ""
+
+
+def _subject(table: ConstraintTable, k: int) -> str:
+    """At the beginning of a sentence; names of metabolites stay as they are."""
+    subject = table.subjects[k]
+    return subject if k < table.n_ratios else f"{subject[0].upper()}{subject[1:]}"
