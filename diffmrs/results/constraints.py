@@ -148,11 +148,12 @@ def _ratios(rows: Estimate, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
 
 def _values(parameters: Parameters, weights: Parameters) -> np.ndarray:
     """Each constrained weighted sum of parameters. [spectra, values]"""
-    total = 0.0
+    spectra, count = len(parameters.amplitude), len(weights.amplitude)
+    total = np.zeros((spectra, count))
     for field in fields(Parameters):
-        value, weight = np.asarray(getattr(parameters, field.name)), np.asarray(getattr(weights, field.name))
-        total = total + value.reshape(len(value), -1) @ weight.reshape(len(weight), -1).T.astype(np.float64)
-    return np.asarray(total)
+        value, weight = np.asarray(getattr(parameters, field.name)), np.asarray(getattr(weights, field.name), float)
+        total += value.reshape(spectra, value[0].size) @ weight.reshape(count, value[0].size).T
+    return total
 
 
 def _ratio_in_words(row: int, result: FitResult) -> str:

@@ -36,7 +36,7 @@ def model_in_words(result: FitResult, index: int) -> dict[str, str]:
 def tensions_in_words(table: ConstraintTable, index: int) -> list[str]:
     """A sentence for each constraint that the answer is more than two standard deviations away from, worst first."""
     tension = table.tension[index]
-    worst = sorted(np.flatnonzero(np.abs(tension) > TENSION_SD), key=lambda k: -abs(tension[k]))
+    worst = sorted(np.flatnonzero(np.abs(tension) > TENSION_SD).tolist(), key=lambda k: -abs(tension[k]))
     return [
         f"{_subject(table, k)} is {table.found[index, k]:.3g}{_unit(table, k)}, {abs(tension[k]):.1f} SD "
         f"{'above' if tension[k] > 0 else 'below'} the expected {expected_in_words(table, k)}."
