@@ -24,7 +24,7 @@ SHARES, OFFSETS_HZ = np.array([0.6, 0.4]), np.array([-2.4, 3.6])
 
 
 def main(figure_path: str = "lineshape_kernel.png") -> None:
-    demo = demo_spectrum(jax.random.key(1))
+    demo = demo_spectrum(jax.random.key(1), noise_sd=0.8)
     time = demo.data.acquisition.time_s(demo.data.n_points)
     doubled = demo.data.spectra * (SHARES @ np.exp(2j * np.pi * OFFSETS_HZ[:, None] * time))
     data = MRSData(doubled.astype(np.complex64), demo.data.acquisition)

@@ -2,8 +2,8 @@
 What a soft constraint does
 ===========================
 
-GABA in noisy spectra, from none to four times the usual amount, fitted with and without what is known of healthy brains.
-The constraint takes most of the scatter away and pulls every estimate towards its mean: the slope falls below one.
+GABA in noisy spectra, from none to four times the usual amount, fitted with and without what is known of healthy
+brains. The constraint lowers the scatter, and pulls estimates towards its mean: the slope falls below one.
 
 Usage: python soft_constraints.py [FIGURE.png]
 """
