@@ -2,8 +2,9 @@
 A shim with two peaks
 =====================
 
-Half of the voxel sees a field 6 Hz away from the other half: every line is double. A Voigt line cannot follow; a free
-kernel, common to all metabolites, finds the two peaks and the amplitudes again.
+Part of the voxel sees a field 6 Hz away from the rest: every line is double. A Voigt line cannot follow; a free kernel,
+common to all metabolites, can: it finds both peaks and leaves noise. Amplitudes come closer to the truth, not all the
+way: the far tails of the lines look like baseline.
 
 Usage: python lineshape_kernel.py [FIGURE.png]
 """
