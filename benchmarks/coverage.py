@@ -48,7 +48,7 @@ def main() -> None:
     heavy = np.median(first.flat().amplitude_mean / totals(first.flat().parameters.amplitude, basis.names), axis=0)
     drawn, challenge = {}, {}
     for name in SETS:
-        model, truth, data = draw(basis, name, options.spectra, options.seed, heavy)
+        _, truth, data = draw(basis, name, options.spectra, options.seed, heavy)
         result = diffmrs.fit(data, basis, priors=name)
         drawn[name] = {
             f"SNR {snr:g}": score(result, truth, slice(k, None, len(SNRS))) for k, snr in enumerate(SNRS)
