@@ -34,14 +34,17 @@ def metabolite_table(run: FitRun, index: int) -> str:
     ]
     units = {"mM": table.concentration_mm, "mmol/kg": table.concentration_mmol_per_kg}
     units = {unit: values for unit, values in units.items() if np.isfinite(values).any()}
-    head = ["metabolite", "amplitude", "CRLB %", "/ tCr", *units]
+    with_priors = bool(np.isfinite(table.prior_percent).any())
+    head = ["metabolite", "amplitude", "SD %", "CRLB %", "/ tCr", *units, *["from priors %"] * with_priors]
     rows = [
         [
             table.names[k],
             f"{table.amplitude[index, k]:.4g}",
+            table.sd_text(index, k),
             table.crlb_text(index, k),
             _fixed(table.ratio_tcr[index, k]),
             *(_fixed(values[index, k]) for values in units.values()),
+            *[_whole(table.prior_percent[index, k])] * with_priors,
         ]
         for k in chosen
     ]
@@ -153,6 +156,10 @@ def _short(value: Any) -> str:
 
 def _fixed(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def _whole(value: Any) -> str:
+    return f"{value:.0f}" if np.isfinite(value) else ""
 
 
 def _columns(head: list[str], rows: list[list[str]]) -> str:

@@ -13,13 +13,16 @@ from matplotlib.figure import Figure
 from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult
 from diffmrs.io.atomic import atomic_write
-from diffmrs.plot import fit_figure, plot_correlation
+from diffmrs.plot import fit_figure, plot_correlation, plot_lineshape
 from diffmrs.provenance import now, sha256_of, versions
 from diffmrs.quality import DEFINITIONS, FLAGS, Quality, quality_of
 from diffmrs.results import Layout, MetaboliteTable, table_of
+from diffmrs.results.constraints import ConstraintTable, constraints_of
+from diffmrs.results.in_words import expected_in_words, grouped_in_words, model_in_words, tensions_in_words
 from diffmrs.results.layout import layout_of
 
 WEAK_PERCENT, POOR_PERCENT = 20.0, 50.0  # Cramér-Rao bounds above which a row is greyed, or called not reliable
+MOSTLY_PRIOR_PERCENT = 50.0  # share of the information above which a row says so
 _MOST_ROWS = 500  # of the quality table; the file quality.csv has them all
 _MOST_PLACES = 12  # of the spectra that a flag is raised for
 
@@ -60,6 +63,7 @@ def write_report(
     shown = representative(quality) if index is None else index
     correlation = plot_correlation(result, index=shown).get_figure()
     assert isinstance(correlation, Figure)
+    constraints = constraints_of(result)
     unfit = int((~quality.converged).sum())
     warnings = [f"{unfit} of {len(quality.status)} spectra did not converge: {quality.status[_first_bad(quality)]}"]
     page = _template().render(
@@ -73,8 +77,17 @@ def write_report(
         fit_figure=_embedded(fit_figure(result, index=shown)),
         correlation_figure=_embedded(correlation),
         metabolites=_metabolite_rows(table, shown),
+        with_priors=bool(np.isfinite(table.prior_percent).any()),
         with_mm=bool(np.isfinite(table.concentration_mm).any()),
         with_molal=bool(np.isfinite(table.concentration_mmol_per_kg).any()),
+        mostly_prior=MOSTLY_PRIOR_PERCENT,
+        model=model_in_words(result, shown),
+        lineshape_figure=_lineshape(result, shown),
+        chosen_constraints=(settings or {}).get("soft constraints", ""),
+        constraint_counts=constraints.counts,
+        tensions=tensions_in_words(constraints, shown),
+        ratios=_ratio_rows(constraints, shown),
+        parameter_constraints=grouped_in_words(constraints),
         quality=_quality_definitions(quality, shown),
         quality_head=[*layout.place_columns, *DEFINITIONS],
         quality_rows=_quality_rows(quality, layout),
@@ -130,15 +143,46 @@ def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]
                 "name": table.names[k],
                 "amplitude": _number(table.amplitude[index, k], 4),
                 "sd": _number(table.sd[index, k], 2),
+                "sd_percent": table.sd_text(index, k),
                 "crlb": table.crlb_text(index, k),
                 "ratio": _fixed(table.ratio_tcr[index, k]),
                 "mm": _fixed(table.concentration_mm[index, k]),
                 "molal": _fixed(table.concentration_mmol_per_kg[index, k]),
-                "remark": "not reliable" if poor else "",
+                "prior": _number(round(float(table.prior_percent[index, k]), 0), 3),
+                "remark": ", ".join(
+                    ["not reliable"] * poor
+                    + ["mostly prior"] * bool(table.prior_percent[index, k] > MOSTLY_PRIOR_PERCENT)
+                ),
                 "style": " ".join(filter(None, styles)),
             }
         )
     return rows
+
+
+def _ratio_rows(table: ConstraintTable, index: int) -> list[dict[str, str]]:
+    return [
+        {
+            "subject": table.subjects[k],
+            "expected": expected_in_words(table, k),
+            "found": _number(table.found[index, k], 3),
+            "sd": _number(table.found_sd[index, k], 2),
+            "tension": f"{round(table.tension[index, k], 1) + 0.0:+.1f}"
+            if np.isfinite(table.tension[index, k])
+            else "",
+            "learned": f"{table.learned_percent[index, k]:.0f}" if np.isfinite(table.learned_percent[index, k]) else "",
+            "source": table.sources[k],
+        }
+        for k in range(table.n_ratios)
+    ]
+
+
+def _lineshape(result: FitResult, index: int) -> str:
+    """The kernel as a data address; nothing without a kernel."""
+    if not result.model.lineshape.n_kernel:
+        return ""
+    figure = plot_lineshape(result, index=index).get_figure()
+    assert isinstance(figure, Figure)
+    return _embedded(figure)
 
 
 def _quality_definitions(quality: Quality, index: int) -> list[dict[str, str]]:

@@ -56,7 +56,7 @@ def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     assert list(rows[0]) == [
         "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm",
         "concentration_mm_tissue", "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel",
-        "concentration_reference",
+        "concentration_reference", "prior_percent", "learned_percent",
     ]  # fmt: skip
     assert len(rows) == 4 * 9
     assert "nan" not in (tmp_path / "concentrations.csv").read_text().lower()

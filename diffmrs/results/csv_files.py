@@ -15,7 +15,12 @@ from diffmrs.quality import DEFINITIONS, Quality, sidecar
 from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
+METABOLITE_COLUMNS = (
+    *("amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high"),
+    *("ratio_tcr", "ratio_tcr_ci95_low", "ratio_tcr_ci95_high"),
+    *CONCENTRATIONS,
+)
+PRIOR_COLUMNS = ("prior_percent", "learned_percent")
 QUALITY_COLUMNS = tuple(DEFINITIONS)
 
 
@@ -25,13 +30,15 @@ def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> 
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference")
-    values = np.stack([getattr(table, column) for column in METABOLITE_COLUMNS], axis=-1)
+    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference", *PRIOR_COLUMNS)
+    values = np.stack([getattr(table, column) for column in (*METABOLITE_COLUMNS, *PRIOR_COLUMNS)], axis=-1)
+    split = len(METABOLITE_COLUMNS)
 
     def rows() -> Iterator[list[str]]:
         for place, of_spectrum in zip(layout.places(), values, strict=True):
             for name, cells in zip(table.names, of_spectrum, strict=True):
-                yield [*place, name, *map(_cell, cells), table.concentration_reference]
+                cells = [_cell(cell) for cell in cells]
+                yield [*place, name, *cells[:split], table.concentration_reference, *cells[split:]]
 
     _write(path, columns, rows())
 

@@ -16,7 +16,7 @@ from diffmrs.quality import Quality
 from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
+METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS, "prior_percent")
 QUALITY_MAPS = ("snr", "linewidth_hz")
 
 
@@ -25,7 +25,7 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
 
     Voxels that were not fitted hold 0; `converged.nii.gz` is 1 where a fit converged; `flags.nii.gz` is the sum of
     2 to the power of the place of each raised flag in `diffmrs.quality.FLAGS`. A quantity that exists nowhere
-    (concentrations without a water reference) gets no map.
+    (concentrations without a water reference, `prior_percent` without constraints on ratios) gets no map.
 
     Args:
         folder: where to write; must exist.
