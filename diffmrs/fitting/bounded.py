@@ -3,8 +3,8 @@ r"""A Gaussian posterior cut off at bounds: its moments and marginals, by expect
 Amplitudes and widths are not negative, so the Gaussian of Laplace's approximation counts only inside its box. What is
 cut off at one parameter moves all that are correlated with it. Each bound is replaced by the one-dimensional Gaussian
 factor that gives its parameter the right mean and variance, all factors together until nothing changes (Minka 2001;
-Cunningham, Hennig & Lacoste-Julien 2011, arXiv:1111.6832, for Gaussians in boxes; the algebra with covariances instead of
-their inverses as Rasmussen & Williams 2006, section 3.6).
+Cunningham, Hennig & Lacoste-Julien 2011, arXiv:1111.6832, for Gaussians in boxes; the algebra with covariances
+instead of their inverses as Rasmussen & Williams 2006, section 3.6).
 
 What is left when the factor of one parameter is taken away, $N(c_i, s_i^2)$, knows of all other bounds: cut off at its
 own bound it is the marginal posterior of that parameter.
