@@ -24,6 +24,8 @@ from diffmrs.model.signal import SignalModel
 from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
 
+_ROUGH = 0.3  # standard deviations; near enough to judge the stiffness of the baseline
+
 
 @container()
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def pose(
     spread = jnp.zeros((0, start.size), real)
     if _is_tuned(model, priors):
         narrow = banded(model, bounds)
-        solve, lower, upper = solver_for(narrow, bounds, optimiser, real)
+        rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
+        solve, lower, upper = solver_for(narrow, bounds, rough, real)
         tuned, start, spread = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
     return Posed(problem, start, noise, unit, valid, spread)
@@ -211,7 +214,8 @@ def _tuned(
     if isinstance(baseline, SplineBaseline):
         given = baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
     candidates = jnp.asarray(given, problem.stiffness.dtype)
-    first = problem._replace(stiffness=candidates[candidates.size // 2])
+    # From the limp side: what a stiff baseline cannot follow would bend the other parameters too far to be undone here.
+    first = problem._replace(stiffness=candidates[candidates.size // 4])
     x = solve(first, start).x
     value, slope = pieces(x, first, model)
     each = [smoother_for(model, candidate) for candidate in candidates]

@@ -54,24 +54,23 @@ def posterior(
     loose = information + slope.values.T @ slope.values
     full = loose + slope.ratios.T @ slope.ratios
     at_one = covariance_bound(full)
+    covariance = at_one + spread.T @ spread
     pull = (
         jacobian.T @ off_baseline(value.data, smoother) + slope.ratios.T @ value.ratios + slope.values.T @ value.values
     )
     baseline = coefficients(-value.data, smoother)
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
-    spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
-    pulled = at_one @ pull
-    covariance = at_one + spread.T @ spread
+    baseline_variance = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
     # Without noise there is nothing to cut off, but the algebra needs a width.
     width = jnp.maximum(noise, 1e-5)
-    bounded = cut_off(x - pulled, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
+    bounded = cut_off(x - at_one @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * covariance_bound(loose),
         bounded=bounded,
         baseline=baseline,
-        baseline_variance=spread,
+        baseline_variance=baseline_variance,
         dimensions=jnp.sum(at_one * information) + smoother.dimensions,
         square=left @ left,
     )
