@@ -61,7 +61,9 @@ def posterior(
     baseline = coefficients(-value.data, smoother)
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
-    baseline_variance = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    tied, alone = (jnp.einsum("ki,ij,kj->k", reach, each, reach) for each in (covariance, at_one))
+    # The trace of the matrix that makes the fit of the data: what the penalty lets through is not counted twice.
+    dimensions = jnp.sum(at_one * information) + jnp.sum(smoother.kept - (1 / smoother.kept - 1) * alone)
     # Without noise there is nothing to cut off, but the algebra needs a width.
     width = jnp.maximum(noise, 1e-5)
     bounded = cut_off(x - at_one @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
@@ -70,7 +72,7 @@ def posterior(
         without_ratios=noise**2 * covariance_bound(loose),
         bounded=bounded,
         baseline=baseline,
-        baseline_variance=baseline_variance,
-        dimensions=jnp.sum(at_one * information) + smoother.dimensions,
+        baseline_variance=noise**2 * (smoother.kept + tied),
+        dimensions=dimensions,
         square=left @ left,
     )
