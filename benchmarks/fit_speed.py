@@ -58,7 +58,9 @@ def main() -> None:
         row = {"priors": priors, "baseline": baseline, "lineshape": lineshape, "default": False}
         row |= {"default": is_default(priors, baseline, lineshape)} | timing(batch, basis, options.calls, keywords)
         rows.append(row)
-        print("  ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()), flush=True)
+        print(
+            "  ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()), flush=True
+        )
     summary = {
         "command": "python benchmarks/fit_speed.py",
         "spectra": options.spectra,
@@ -119,7 +121,9 @@ def as_markdown(summary: dict) -> str:
         for lineshape in LINESHAPES:
             row = next(r for r in rows if (r["priors"], r["baseline"], r["lineshape"]) == (priors, baseline, lineshape))
             text = f"{row['ms_per_spectrum']:.1f}"
-            cells.append(f"{f'**{text}**' if row['default'] else text} ({row['core_ms_per_spectrum']:.1f}; {row['compile_s']:.0f})")
+            cells.append(
+                f"{f'**{text}**' if row['default'] else text} ({row['core_ms_per_spectrum']:.1f}; {row['compile_s']:.0f})"
+            )
         lines.append(f"| `{priors}` | {baseline} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -23,6 +23,7 @@ from diffmrs.simulate.distributions import Distribution, LogUniform
 
 _MARGIN_PPM = 1.0  # lines lie this far beyond the window too, so that the baseline does not fade at its ends
 _SPACING_PPM = 0.1
+_BROAD = LogUniform(0.4, 3.0)
 
 
 @container()
@@ -37,14 +38,14 @@ class RandomBaseline:
     """
 
     height: Distribution
-    width_ppm: Distribution = LogUniform(0.4, 3.0)
+    width_ppm: Distribution = _BROAD
     causal: Any = 0.5
 
 
 def draw_baseline(
     key: Array, width_ppm: Float[Array, ""], causal: Any, model: SignalModel
 ) -> Complex[Array, " points"]:
-    """The spectrum of one baseline, over the whole band, its parts with a root mean square of 1 in the window of `model`.
+    """The spectrum of one baseline, over the whole band; the root mean square of each part in the window is 1.
 
     Args:
         key: `jax.random` key.

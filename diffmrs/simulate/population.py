@@ -12,6 +12,10 @@ from diffmrs.model.signal import SignalModel
 from diffmrs.pytree import container
 from diffmrs.simulate.distributions import Distribution, Uniform
 
+_NONE = Uniform(0.0, 0.0)
+_ANY_PHASE = Uniform(-math.pi, math.pi)
+_USUAL_SHIFT, _USUAL_LORENTZ, _USUAL_GAUSS = Uniform(-5.0, 5.0), Uniform(1.0, 6.0), Uniform(2.0, 8.0)  # Hz
+
 
 @container()
 @dataclass(frozen=True)
@@ -31,14 +35,14 @@ class Population:
     """
 
     amplitude: Distribution
-    lorentzian_fwhm_hz: Distribution = Uniform(1.0, 6.0)
-    own_lorentzian_fwhm_hz: Distribution = Uniform(0.0, 0.0)
-    frequency_shift_hz: Distribution = Uniform(-5.0, 5.0)
-    own_frequency_shift_hz: Distribution = Uniform(0.0, 0.0)
-    gaussian_fwhm_hz: Distribution = Uniform(2.0, 8.0)
-    third_moment_hz3: Distribution = Uniform(0.0, 0.0)
-    phase0_rad: Distribution = Uniform(-math.pi, math.pi)
-    delay_s: Distribution = Uniform(0.0, 0.0)
+    lorentzian_fwhm_hz: Distribution = _USUAL_LORENTZ
+    own_lorentzian_fwhm_hz: Distribution = _NONE
+    frequency_shift_hz: Distribution = _USUAL_SHIFT
+    own_frequency_shift_hz: Distribution = _NONE
+    gaussian_fwhm_hz: Distribution = _USUAL_GAUSS
+    third_moment_hz3: Distribution = _NONE
+    phase0_rad: Distribution = _ANY_PHASE
+    delay_s: Distribution = _NONE
 
 
 def draw_parameters(key: Array, population: Population, model: SignalModel) -> Parameters:

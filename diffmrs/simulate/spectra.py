@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +11,13 @@ from jaxtyping import Array, Complex
 from diffmrs.axes import fid_of
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
+from diffmrs.fitting.engine import over_voxels
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, predict, predict_fid
 from diffmrs.pytree import container
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
-from diffmrs.simulate.distributions import Distribution, Uniform
+from diffmrs.simulate.distributions import Distribution
 from diffmrs.simulate.population import Population, draw_parameters
 
 
@@ -101,7 +103,7 @@ def simulate_spectra(
     model: SignalModel,
     count: int,
     *,
-    snr: Distribution = Uniform(20.0, 60.0),
+    snr: Distribution,
     baseline: RandomBaseline | None = None,
 ) -> Simulated:
     """Many synthetic FIDs, each with parameters, baseline and noise of its own.
@@ -140,10 +142,12 @@ def _simulated(
     snr: Distribution,
     baseline: RandomBaseline | None,
 ) -> Simulated:
-    def one(key: Array) -> Simulated:
-        return simulate_fid(key, population, basis_fid, model, snr=snr, baseline=baseline)
+    def one(bits: Array, shared: Any) -> Simulated:
+        population, basis_fid, snr, baseline = shared
+        return simulate_fid(jax.random.wrap_key_data(bits), population, basis_fid, model, snr=snr, baseline=baseline)
 
-    return jax.lax.map(one, keys, batch_size=64)
+    # As bits: `jax.lax.map` cannot cut an array of keys into whole chunks.
+    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline))
 
 
 def _no_baseline(spectrum: Array) -> tuple[Array, Array, Array, Array]:
