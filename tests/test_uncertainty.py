@@ -56,14 +56,16 @@ def test_two_members_that_look_alike_get_a_large_bound_not_nan():
 @pytest.mark.parametrize("n_points", [1024, 512])
 def test_noise_is_measured_where_there_is_no_signal(sigma, n_points):
     measured = data(noise_sd=sigma, n_points=n_points)
-    model = model_for(basis(n_points=n_points), ppm_range=(0.5, 4.2), groups=(0,) * 8, baseline=PolynomialBaseline())
+    model = model_for(
+        basis(n_points=n_points), ppm_range=(0.5, 4.2), groups=(0,) * 8, shims=(0,) * 8, baseline=PolynomialBaseline()
+    )
     spectrum = np.fft.fftshift(np.fft.fft(np.asarray(measured.fid)))
     assert float(noise_sd(jnp.asarray(spectrum), model)) == pytest.approx(sigma * n_points**0.5, rel=0.15)
 
 
 def test_noise_comes_from_the_tail_when_the_window_fills_the_band():
     measured = data(noise_sd=0.5)
-    model = model_for(basis(), ppm_range=(-3.0, 12.0), groups=(0,) * 8, baseline=PolynomialBaseline())
+    model = model_for(basis(), ppm_range=(-3.0, 12.0), groups=(0,) * 8, shims=(0,) * 8, baseline=PolynomialBaseline())
     spectrum = np.fft.fftshift(np.fft.fft(np.asarray(measured.fid)))
     assert float(noise_sd(jnp.asarray(spectrum), model)) == pytest.approx(0.5 * 32, rel=0.15)
 

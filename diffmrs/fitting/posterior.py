@@ -2,14 +2,16 @@ r"""How sure an answer is: the Gaussian that fits the posterior at its maximum (
 
 With the normal matrix $N = J^\top W J + P$ of data and soft constraints, the covariance is $N^{-1}$; without any
 constraint it is the Cramér-Rao bound with every other parameter unknown, the baseline included
-(Cavassila et al. 2001, NMR Biomed 14:278).
+(Cavassila et al. 2001, NMR Biomed 14:278). Bounds cut that Gaussian off (`diffmrs.fitting.bounded`).
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from diffmrs.fitting.bounded import Bounded, cut_off
 from diffmrs.fitting.problem import Pieces
 from diffmrs.fitting.smooth import Smoother, coefficients, off_baseline
 from diffmrs.model.fisher import covariance_bound
@@ -20,7 +22,7 @@ class Posterior(NamedTuple):
 
     covariance: Float[Array, "n n"]  # with all constraints
     without_ratios: Float[Array, "n n"]  # without those on ratios of amplitudes
-    centre: Float[Array, " n"]  # the maximum, were there no bounds
+    bounded: Bounded  # what the bounds leave of it
     baseline: Float[Array, " functions"]  # coefficients
     baseline_variance: Float[Array, " functions"]
     dimensions: Float[Array, ""]  # effective number of parameters, baseline included
@@ -28,7 +30,12 @@ class Posterior(NamedTuple):
 
 
 def posterior(
-    x: Float[Array, " n"], value: Pieces, slope: Pieces, smoother: Smoother, noise: Float[Array, ""]
+    x: Float[Array, " n"],
+    value: Pieces,
+    slope: Pieces,
+    smoother: Smoother,
+    noise: Float[Array, ""],
+    lower: np.ndarray,
 ) -> Posterior:
     """The posterior around an answer.
 
@@ -38,6 +45,7 @@ def posterior(
         slope: their derivative at x.
         smoother: of the baseline.
         noise: standard deviation of the noise in the unit of the residuals, 1 but for noiseless data.
+        lower: lower bound of each parameter; the Gaussian is cut off at those at zero.
     """
     jacobian = off_baseline(slope.data.T, smoother).T
     information = jacobian.T @ jacobian
@@ -51,10 +59,15 @@ def posterior(
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
     spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    # Without noise there is nothing to cut off, but the algebra needs a width.
+    width = jnp.maximum(noise, 1e-5)
+    bounded = cut_off(
+        x - covariance @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0)
+    )
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * covariance_bound(loose),
-        centre=x - jnp.diag(covariance) * pull,
+        bounded=bounded,
         baseline=baseline,
         baseline_variance=spread,
         dimensions=jnp.sum(covariance * information) + smoother.dimensions,
