@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from synthetic import ACQUISITION, N_POINTS, basis, lines_fid, LINES
+from synthetic import ACQUISITION, LINES, N_POINTS, basis, lines_fid
 
 from diffmrs.data import MRSData
 from diffmrs.fitting import fit
