@@ -55,8 +55,9 @@ def test_what_lies_in_a_region_of_large_noise_does_no_harm():
     assert gap(plain) > 3 * gap(scaled)
     assert gap(scaled) < 1
     assert np.asarray(scaled.chi2_reduced)[SPOILT] < 1.2
-    # Less is known, but nothing of these lines lay there.
-    np.testing.assert_allclose(scaled.sd.amplitude[CLEAN], plain.sd.amplitude[CLEAN], rtol=0.1)
+    # A little less is known: only the feet of these lines lay there.
+    lost = np.asarray(scaled.sd.amplitude)[CLEAN] / np.asarray(plain.sd.amplitude)[CLEAN]
+    assert (lost > 0.99).all() and (lost < 1.3).all()
     np.testing.assert_allclose(scaled.noise_sd, plain.noise_sd, rtol=1e-6)
 
 
