@@ -12,12 +12,12 @@ from diffmrs.axes import spectrum_of
 from diffmrs.fitting.coordinates import Bounds, bounds_of, sd_of_parameters, to_parameters, to_vector
 from diffmrs.fitting.implicit import implicit_solution
 from diffmrs.fitting.noise import noise_sd
-from diffmrs.fitting.posterior import Posterior, posterior
+from diffmrs.fitting.posterior import Doubt, Posterior, posterior
 from diffmrs.fitting.problem import Problem, linearised, pieces, residual
 from diffmrs.fitting.smooth import Smoother, smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 from diffmrs.fitting.start import StartTable, find_start, start_table
-from diffmrs.fitting.stiffness import best_stiffness
+from diffmrs.fitting.stiffness import Choice, best_stiffness
 from diffmrs.model.baseline import SplineBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
@@ -128,12 +128,13 @@ def fit_fid(
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
-    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, posed.spread)
+    doubt = Doubt(posed.spread, posed.kept)
+    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, doubt)
     freedom = 2 * model.n_window - found.dimensions
     chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
     if inflate:  # as if the noise were as large as the residual, where that is larger
         found = posterior(
-            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, posed.spread
+            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, doubt
         )
     estimate = _estimate(solution, found, chi2, smoother.dimensions, noise, unit, table, model)
     status = jnp.where(valid, solution.status, Status.INVALID)
@@ -150,6 +151,7 @@ class Posed(NamedTuple):
     unit: Float[Array, ""]  # of the problem: the noise, but for noiseless data
     valid: Bool[Array, ""]  # whether the data can be fitted
     spread: Float[Array, "candidates n"]  # SᵀS is the covariance that the choice of the stiffness adds
+    kept: Float[Array, " functions"]  # of each baseline function, averaged over stiffness by its probability
 
 
 def pose(
@@ -175,13 +177,15 @@ def pose(
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
     spread = jnp.zeros((0, start.size), real)
+    kept = smoother_for(model, problem.stiffness).kept
     if _is_tuned(model, priors):
         narrow = banded(model, bounds)
         rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
         solve, lower, upper = solver_for(narrow, bounds, rough, real)
-        tuned, start, spread = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        tuned, start, choice = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
-    return Posed(problem, start, noise, unit, valid, spread)
+        spread, kept = choice.spread, choice.kept
+    return Posed(problem, start, noise, unit, valid, spread, kept)
 
 
 def solver_for(model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, real: Any) -> tuple[Any, Any, Any]:
@@ -207,8 +211,8 @@ def _is_tuned(model: SignalModel, priors: Priors) -> bool:
 
 def _tuned(
     problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
-) -> tuple[Problem, Array, Array]:
-    """The problem with the stiffness and misfit of a first fit, its answer, and how far the choice spreads answers."""
+) -> tuple[Problem, Array, Choice]:
+    """The problem with the stiffness and the misfit that a first fit finds, its answer, and how sure that is."""
     baseline = model.baseline
     given = np.zeros(1)
     if isinstance(baseline, SplineBaseline):
@@ -222,7 +226,7 @@ def _tuned(
     smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
     free = ((x > lower) & (x < upper)).astype(x.dtype)
     choice = best_stiffness(value, slope, free, smoothers)
-    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice.spread
+    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice
 
 
 def _estimate(
