@@ -2,7 +2,7 @@
 A metabolite near zero
 ======================
 
-What does a fit know of a metabolite that is hardly there? Samples of its posterior, beside the interval that is reported.
+What does a fit know of a metabolite that is hardly there? Samples of its posterior, beside the reported interval.
 
 A symmetric interval about an estimate near zero would reach to negative concentrations. The reported one is the
 highest-density interval of a normal cut off at zero; the No-U-Turn sampler, which assumes no normal, agrees.

@@ -9,12 +9,25 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.fitting import Bounds, fit
 from diffmrs.quality import DEFINITIONS, Quality, basis_linewidth_hz, quality_of
 from diffmrs.quality.flags import judge
+from diffmrs.quality.linewidth import kernel_line_width_hz
 from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 
 
 def decaying_line(lorentz_hz: float, *, n_points: int = 2048, ppm: float = 3.0, phase: float = 0.0) -> np.ndarray:
     time = synthetic.ACQUISITION.time_s(n_points)
     return np.exp(2j * np.pi * synthetic.ACQUISITION.ppm_to_hz(ppm) * time - np.pi * lorentz_hz * time + 1j * phase)
+
+
+@pytest.mark.parametrize(
+    ("lorentz_hz", "gauss_hz", "kernel_sd_hz"), [(2.0, 3.0, 3.0), (0.2, 0.0, 4.0), (6.0, 0.0, 2.0)]
+)
+def test_a_gaussian_kernel_widens_a_line_as_a_gaussian_does(lorentz_hz, gauss_hz, kernel_sd_hz):
+    offset_hz = 1.0 * np.arange(-15, 16)
+    weights = np.exp(-0.5 * (offset_hz / kernel_sd_hz) ** 2)
+    width = kernel_line_width_hz(lorentz_hz, gauss_hz, offset_hz, weights / weights.sum())
+    gauss_total_hz = np.hypot(gauss_hz, np.sqrt(8 * np.log(2)) * kernel_sd_hz)
+    voigt_hz = 0.5346 * lorentz_hz + np.sqrt(0.2166 * lorentz_hz**2 + gauss_total_hz**2)
+    assert width == pytest.approx(voigt_hz, rel=0.03)
 
 
 @pytest.mark.parametrize("lorentz_hz", [0.5, 1.0, 5.0, 20.0])

@@ -12,7 +12,7 @@ from diffmrs.axes import spectrum_of
 from diffmrs.fitting.coordinates import Bounds, bounds_of, sd_of_parameters, to_parameters, to_vector
 from diffmrs.fitting.implicit import implicit_solution
 from diffmrs.fitting.noise import noise_sd
-from diffmrs.fitting.posterior import Doubt, Posterior, posterior
+from diffmrs.fitting.posterior import Posterior, posterior
 from diffmrs.fitting.problem import Problem, linearised, pieces, residual
 from diffmrs.fitting.smooth import Smoother, smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
@@ -128,13 +128,12 @@ def fit_fid(
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
-    doubt = Doubt(posed.spread, posed.kept)
-    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, doubt)
+    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, posed.spread)
     freedom = 2 * model.n_window - found.dimensions
     chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
     if inflate:  # as if the noise were as large as the residual, where that is larger
         found = posterior(
-            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, doubt
+            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, posed.spread
         )
     estimate = _estimate(solution, found, chi2, smoother.dimensions, noise, unit, table, model)
     status = jnp.where(valid, solution.status, Status.INVALID)
@@ -151,7 +150,6 @@ class Posed(NamedTuple):
     unit: Float[Array, ""]  # of the problem: the noise, but for noiseless data
     valid: Bool[Array, ""]  # whether the data can be fitted
     spread: Float[Array, "candidates n"]  # SᵀS is the covariance that the choice of the stiffness adds
-    kept: Float[Array, " functions"]  # of each baseline function, averaged over stiffness by its probability
 
 
 def pose(
@@ -177,15 +175,14 @@ def pose(
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
     spread = jnp.zeros((0, start.size), real)
-    kept = smoother_for(model, problem.stiffness).kept
     if _is_tuned(model, priors):
         narrow = banded(model, bounds)
         rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
         solve, lower, upper = solver_for(narrow, bounds, rough, real)
         tuned, start, choice = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
-        spread, kept = choice.spread, choice.kept
-    return Posed(problem, start, noise, unit, valid, spread, kept)
+        spread = choice.spread
+    return Posed(problem, start, noise, unit, valid, spread)
 
 
 def solver_for(model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, real: Any) -> tuple[Any, Any, Any]:

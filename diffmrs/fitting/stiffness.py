@@ -33,7 +33,6 @@ class Choice(NamedTuple):
     best: Int[Array, ""]  # candidate under which the data are most probable
     excess: Float[Array, ""]  # reduced χ² of the most flexible candidate, at least one
     spread: Float[Array, "candidates n"]  # SᵀS is the covariance of the answers of all candidates
-    kept: Float[Array, " functions"]  # what the candidates keep of each function, weighed by their probability
 
 
 def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoothers: Smoother) -> Choice:
@@ -77,4 +76,4 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     weight = jax.nn.softmax(evidence)[:, None]
     steps = jnp.where(weight > 0, steps, 0.0)
     spread = jnp.sqrt(weight) * (steps - jnp.sum(weight * steps, axis=0))
-    return Choice(jnp.argmax(evidence), excess, spread, jnp.sum(weight * smoothers.kept, axis=0))
+    return Choice(jnp.argmax(evidence), excess, spread)

@@ -14,8 +14,8 @@ from diffmrs.quality.parameters import at_bounds, metabolite_shift_hz, metabolit
 DEFINITIONS = {
     "snr": "height of the tallest point of the fitted metabolites (real part, phased, without baseline) in the fit "
     "window, divided by the standard deviation of the noise in the real part of the spectrum",
-    "linewidth_hz": "full width at half maximum of a single line, Hz: the fitted Voigt line of the metabolites "
-    "together with the narrowest line of the basis set itself, taken as Lorentzian",
+    "linewidth_hz": "full width at half maximum of a single line, Hz: the fitted line of the metabolites, lineshape "
+    "kernel included, together with the narrowest line of the basis set itself, taken as Lorentzian",
     "linewidth_ppm": "the same, ppm",
     "shift_ppm": "shift of the metabolites against the basis set, ppm; positive to higher ppm",
     "phase_deg": "zero-order phase of the data, degrees, -180 to 180; the figures have it taken off",

@@ -12,6 +12,7 @@ from diffmrs.data import Basis, is_macromolecule
 from diffmrs.fitting import Bounds, Estimate
 from diffmrs.lineshape import voigt_fwhm_hz
 from diffmrs.model.signal import SignalModel
+from diffmrs.quality.linewidth import kernel_line_width_hz
 
 _CLOSE = 1e-3  # of the distance between two bounds: nearer to one than this is at it
 
@@ -29,7 +30,7 @@ def metabolite_shift_hz(rows: Estimate, basis: Basis, model: SignalModel) -> np.
 
 
 def metabolite_width_hz(rows: Estimate, basis: Basis, model: SignalModel, basis_width_hz: float = 0.0) -> np.ndarray:
-    """Voigt width of the metabolites, their mean weighted by amplitude, Hz. [spectra]
+    """Width of the metabolites' lines, lineshape kernel included, their mean weighted by amplitude, Hz. [spectra]
 
     Args:
         rows: the fits.
@@ -39,7 +40,17 @@ def metabolite_width_hz(rows: Estimate, basis: Basis, model: SignalModel, basis_
     """
     lorentz = jnp.asarray(rows.parameters.lorentzian_fwhm_hz)[:, np.array(model.groups)] + basis_width_hz
     gauss = jnp.asarray(rows.parameters.gaussian_fwhm_hz)[:, np.array(model.shims)]
-    return _averaged(np.asarray(voigt_fwhm_hz(lorentz, gauss)), rows, basis)
+    kernel_hz = model.lineshape.kernel_hz
+    if not kernel_hz.size:
+        return _averaged(np.asarray(voigt_fwhm_hz(lorentz, gauss)), rows, basis)
+    each = zip(_averaged(np.asarray(lorentz), rows, basis), _averaged(np.asarray(gauss), rows, basis), strict=True)
+    weights = np.asarray(rows.parameters.lineshape)
+    return np.array(
+        [
+            kernel_line_width_hz(float(lor), float(gau), kernel_hz, w)
+            for (lor, gau), w in zip(each, weights, strict=True)
+        ]
+    )
 
 
 def phase_deg(rows: Estimate) -> np.ndarray:

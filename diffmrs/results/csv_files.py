@@ -15,10 +15,12 @@ from diffmrs.quality import DEFINITIONS, Quality, sidecar
 from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_COLUMNS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
+METABOLITE_COLUMNS = (
+    *("amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high"),
+    *("ratio_tcr", "ratio_tcr_ci95_low", "ratio_tcr_ci95_high"),
+    *CONCENTRATIONS,
+)
 PRIOR_COLUMNS = ("prior_percent", "learned_percent")
-INTERVAL_COLUMNS = ("ci95_low", "ci95_high", "ratio_tcr_ci95_low", "ratio_tcr_ci95_high")
-_LATER = (*PRIOR_COLUMNS, *INTERVAL_COLUMNS)
 QUALITY_COLUMNS = tuple(DEFINITIONS)
 
 
@@ -28,8 +30,8 @@ def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> 
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference", *_LATER)
-    values = np.stack([getattr(table, column) for column in (*METABOLITE_COLUMNS, *_LATER)], axis=-1)
+    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference", *PRIOR_COLUMNS)
+    values = np.stack([getattr(table, column) for column in (*METABOLITE_COLUMNS, *PRIOR_COLUMNS)], axis=-1)
     split = len(METABOLITE_COLUMNS)
 
     def rows() -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from diffmrs.errors import InputError
 from diffmrs.fitting.coordinates import Bounds, to_parameters
 from diffmrs.fitting.estimate import banded, fit_table, in_units, pose, solver_for, wrapped
 from diffmrs.fitting.fit import FitResult
-from diffmrs.fitting.posterior import Doubt, posterior
+from diffmrs.fitting.posterior import posterior
 from diffmrs.fitting.problem import pieces, residual
 from diffmrs.fitting.smooth import coefficients, smoother_for, stack
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
@@ -123,7 +123,7 @@ def _sample(
     value, slope = pieces(x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
     noise = posed.noise / posed.unit
-    found = posterior(x, value, slope, smoother, noise, lower, Doubt(0 * posed.spread, smoother.kept))
+    found = posterior(x, value, slope, smoother, noise, lower, 0 * posed.spread)
     box = Box(jnp.asarray(lower), jnp.asarray(upper), jnp.sqrt(jnp.diag(found.covariance)))
     inside = jnp.clip(found.bounded.mean, lower + 0.2 * box.scale, upper - 0.2 * box.scale)
 
