@@ -145,6 +145,7 @@ def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]
                 "sd": _number(table.sd[index, k], 2),
                 "sd_percent": table.sd_text(index, k),
                 "crlb": table.crlb_text(index, k),
+                "interval": _interval(table.ci95_low[index, k], table.ci95_high[index, k]),
                 "ratio": _fixed(table.ratio_tcr[index, k]),
                 "mm": _fixed(table.concentration_mm[index, k]),
                 "molal": _fixed(table.concentration_mmol_per_kg[index, k]),
@@ -234,6 +235,10 @@ def _first_bad(quality: Quality) -> int:
 
 def _number(value: Any, digits: int) -> str:
     return f"{value:.{digits}g}" if np.isfinite(value) else ""
+
+
+def _interval(low: Any, high: Any) -> str:
+    return f"{low:.3g} to {high:.3g}" if np.isfinite(high) else ""
 
 
 def _fixed(value: Any) -> str:

@@ -25,7 +25,7 @@ from diffmrs.uncertainty import parametric_bootstrap
 
 def main(figure_path: str = "is_the_bound_honest.png") -> None:
     demo = demo_spectrum(jax.random.key(1))
-    result = fit(demo.data, demo.basis)
+    result = fit(demo.data, demo.basis, priors="none")
     answer = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[result.estimate.status.ndim :]), result.estimate)
 
     truth = replace(

@@ -49,14 +49,28 @@ def test_a_bound_without_meaning_is_printed_as_lcmodel_does():
     assert np.isnan(table.crlb_percent[fits.BAD_ROW]).all()
 
 
+def test_intervals_hold_the_estimate_of_what_is_strong_and_are_never_negative():
+    table = table_of(fits.one())
+    low, high = table.ci95_low[0], table.ci95_high[0]
+    assert (low >= 0).all() and (low < high).all()
+    for name in ("NAA", "tCr", "Ins"):
+        k = table.names.index(name)
+        assert low[k] < table.amplitude[0, k] < high[k]
+        assert high[k] - low[k] == pytest.approx(2 * 1.96 * table.sd[0, k], rel=0.2)
+    total = table.names.index("tCr")
+    assert table.ratio_tcr_ci95_low[0, total] == pytest.approx(1, abs=1e-6)
+    assert table.ratio_tcr_ci95_high[0, total] == pytest.approx(1, abs=1e-6)
+
+
 def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     result = fits.batch()
     write_concentrations(tmp_path / "concentrations.csv", table_of(result), layout_of(result.data))
     rows = rows_of(tmp_path / "concentrations.csv")
     assert list(rows[0]) == [
-        "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm",
-        "concentration_mm_tissue", "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel",
-        "concentration_reference", "prior_percent", "learned_percent",
+        "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high", "ratio_tcr",
+        "ratio_tcr_ci95_low", "ratio_tcr_ci95_high", "concentration_mm", "concentration_mm_tissue",
+        "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel", "concentration_reference", "prior_percent",
+        "learned_percent",
     ]  # fmt: skip
     assert len(rows) == 4 * 9
     assert "nan" not in (tmp_path / "concentrations.csv").read_text().lower()

@@ -17,7 +17,7 @@ from diffmrs.fitting.problem import Problem, linearised, pieces, residual
 from diffmrs.fitting.smooth import Smoother, smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 from diffmrs.fitting.start import StartTable, find_start, start_table
-from diffmrs.fitting.stiffness import best_stiffness
+from diffmrs.fitting.stiffness import Choice, best_stiffness
 from diffmrs.model.baseline import SplineBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
@@ -179,8 +179,9 @@ def pose(
         narrow = banded(model, bounds)
         rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
         solve, lower, upper = solver_for(narrow, bounds, rough, real)
-        tuned, start, spread = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        tuned, start, choice = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
+        spread = choice.spread
     return Posed(problem, start, noise, unit, valid, spread)
 
 
@@ -207,8 +208,8 @@ def _is_tuned(model: SignalModel, priors: Priors) -> bool:
 
 def _tuned(
     problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
-) -> tuple[Problem, Array, Array]:
-    """The problem with the stiffness and misfit of a first fit, its answer, and how far the choice spreads answers."""
+) -> tuple[Problem, Array, Choice]:
+    """The problem with the stiffness and the misfit that a first fit finds, its answer, and how sure that is."""
     baseline = model.baseline
     given = np.zeros(1)
     if isinstance(baseline, SplineBaseline):
@@ -222,7 +223,7 @@ def _tuned(
     smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
     free = ((x > lower) & (x < upper)).astype(x.dtype)
     choice = best_stiffness(value, slope, free, smoothers)
-    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice.spread
+    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice
 
 
 def _estimate(

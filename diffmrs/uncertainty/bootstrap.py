@@ -157,8 +157,8 @@ def _reshuffled(
     draw, turn = jax.random.split(key)
     first = jax.random.randint(draw, (n_copies, n_blocks), 0, model.n_window - block_points + 1)
     angle = jax.random.uniform(turn, (n_copies, n_blocks), residual.real.dtype, 0, 2 * np.pi)
-    blocks = residual[first[..., None] + np.arange(block_points)]
+    blocks = residual[first[..., None] + jnp.arange(block_points)[None, None]]
     turned: Any = blocks * jax.lax.complex(jnp.cos(angle), jnp.sin(angle))[..., None]
     noise = turned.reshape(n_copies, -1)[:, : model.n_window]
-    copies = jnp.broadcast_to(spectrum, (n_copies, model.n_points)).at[:, window].set(explained + noise)
+    copies = jnp.broadcast_to(spectrum, (n_copies, model.n_points)).at[:, window].set(explained[None] + noise)
     return fid_of(copies)
