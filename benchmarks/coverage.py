@@ -1,8 +1,8 @@
 """Do 95 % intervals hold the truth in 95 % of cases? On spectra drawn from the priors, and on the fitting challenge.
 
-Drawn spectra: concentrations from the population ratios, cut off at zero; shifts and widths of each metabolite as the set
-`weak` says (for the fit without priors all alike, as its model has it); macromolecules with a shift and width of their
-own; a smooth random baseline; random phase, frequency offset and line width; two noise levels.
+Drawn spectra: concentrations from the population ratios, cut off at zero; shifts and widths of each metabolite as the
+set `weak` says (for the fit without priors all alike, as its model has it); macromolecules with a shift and width of
+their own; a smooth random baseline; random phase, frequency offset and line width; two noise levels.
 
     python benchmarks/coverage.py [--data DIR] [--out DIR] [--spectra 600] [--seed 2026]
 """
@@ -48,7 +48,7 @@ def main() -> None:
     heavy = np.median(first.flat().amplitude_mean / totals(first.flat().parameters.amplitude, basis.names), axis=0)
     drawn, challenge = {}, {}
     for name in SETS:
-        _, truth, data = draw(basis, name, options.spectra, options.seed, heavy)
+        truth, data = draw(basis, name, options.spectra, options.seed, heavy)
         result = diffmrs.fit(data, basis, priors=name)
         drawn[name] = {
             f"SNR {snr:g}": score(result, truth, slice(k, None, len(SNRS))) for k, snr in enumerate(SNRS)
@@ -69,10 +69,8 @@ def main() -> None:
     print(text)
 
 
-def draw(
-    basis: Basis, priors: str, count: int, seed: int, typical: np.ndarray
-) -> tuple[SignalModel, np.ndarray, MRSData]:
-    """Spectra that a prior set believes in. Returns the model, the true amplitudes and the data."""
+def draw(basis: Basis, priors: str, count: int, seed: int, typical: np.ndarray) -> tuple[np.ndarray, MRSData]:
+    """Spectra that a prior set believes in. Returns the true amplitudes, [spectra, members], and the data."""
     rng = np.random.default_rng(seed)
     names = basis.names
     shims = default_groups(basis)
@@ -106,7 +104,7 @@ def draw(
         baseline=rng.normal(size=(count, roughness.size)) * bend,
     )
     fids = simulate(jax.tree.map(jnp.asarray, parameters), basis.fid, model, np.resize(SNRS, count), seed)
-    return model, amplitude, MRSData(fids, basis.acquisition)
+    return amplitude, MRSData(fids, basis.acquisition)
 
 
 def concentrations(rng: np.random.Generator, names: tuple[str, ...], typical: np.ndarray, basis: Basis) -> np.ndarray:
@@ -181,7 +179,7 @@ def totals(amplitude: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def table(drawn: dict, challenge: dict, count: int) -> str:
     lines = [
-        f"95 % intervals that hold the truth, %, {count} spectra drawn per prior set (`python benchmarks/coverage.py`).",
+        f"95 % intervals that hold the truth, %, {count} spectra drawn per set (`python benchmarks/coverage.py`).",
         "",
         "| metabolite | " + " | ".join(f"{name}, {snr}" for name in drawn for snr in drawn[name]) + " |",
         "|---|" + "---|" * sum(len(cells) for cells in drawn.values()),

@@ -43,7 +43,7 @@ def main() -> None:
     )
     summary = {
         "command": "python benchmarks/fitting_challenge.py",
-        "setting": "defaults of diffmrs.fit (0.5-4.2 ppm, spline baseline with its stiffness from the data), per prior set",
+        "setting": "defaults of diffmrs.fit (0.5-4.2 ppm, spline baseline, stiffness from the data), per prior set",
         "peers_mosae_mm_mean_median": PEERS,
         "peers_mosae_mm_per_dataset": {"LCModel 6.3, defaults": lcmodel_errors(folder, names, truth).tolist()},
         "prior_sets": {},
@@ -169,9 +169,10 @@ def show(summary: dict, names: list[str]) -> None:
         mosae = scores["mosae_mm"]
         print(
             f"\n{priors}: MOSAE mean {mosae['mean']:.3f} mM, median {mosae['median']:.3f} mM, converged "
-            f"{scores['converged']}/14, 95 % intervals contain the truth in {100 * scores['interval_95_coverage']:.1f} %"
+            f"{scores['converged']}/14, 95 % intervals hold the truth in {100 * scores['interval_95_coverage']:.1f} %"
         )
-        print("error / mM " + "  ".join(f"{name} {scores['error_mm_per_metabolite'][name]:.2f}" for name in names))
+        errors = scores["error_mm_per_metabolite"]
+        print("error / mM " + "  ".join(f"{name} {errors[name]:.2f}" for name in names))
         ratios = scores["ratio_to_tcr_error_percent"].items()
         print("ratio to Cr+PCr, error / % " + "  ".join(f"{name} {value:.1f}" for name, value in ratios))
     for peer, (mean, median) in PEERS.items():

@@ -40,7 +40,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--priors",
         default="ratios",
         metavar="none|weak|ratios|FILE",
-        help="soft constraints: a ready set, or a JSON file of ratios that is added to weak (default %(default)s)",
+        help="soft constraints: a ready set, or a JSON file (docs/priors.md) (default %(default)s)",
     )
     model.add_argument(
         "--lineshape",
@@ -88,7 +88,7 @@ def model_options(choices: ModelChoices) -> "ModelOptions":
     """
     from diffmrs.fitting import ModelOptions
     from diffmrs.model import Lineshape, NoBaseline, PolynomialBaseline, SplineBaseline
-    from diffmrs.priors import read_ratios
+    from diffmrs.priors import read_priors
 
     kind, number = choices.baseline
     baseline: NoBaseline | PolynomialBaseline | SplineBaseline = NoBaseline()
@@ -98,10 +98,11 @@ def model_options(choices: ModelChoices) -> "ModelOptions":
         baseline = SplineBaseline(number, causal=kind == "causal-spline")
     shape, reach = choices.lineshape
     lineshape = Lineshape(asymmetric=shape == "asymmetric", kernel_half_width_hz=reach)
+    own = () if choices.priors in _SETS else read_priors(Path(choices.priors))
     return ModelOptions(
         baseline=baseline,
-        priors=choices.priors if choices.priors in _SETS else ("weak", *read_ratios(Path(choices.priors))),
-        priors_source=f"set weak and those of the file {Path(choices.priors).name}",
+        priors=own or choices.priors,
+        priors_source=f"set {own[0]} and those of the file {Path(choices.priors).name}" if own else "",
         lineshape=lineshape,
         noise_scale=choices.noise_scale,
         inflate=choices.inflate,

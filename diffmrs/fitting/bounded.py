@@ -3,8 +3,8 @@ r"""A Gaussian posterior cut off at bounds: its moments and marginals, by expect
 Amplitudes and widths are not negative, so the Gaussian of Laplace's approximation counts only inside its box. What is
 cut off at one parameter moves all that are correlated with it. Each bound is replaced by the one-dimensional Gaussian
 factor that gives its parameter the right mean and variance, all factors together until nothing changes (Minka 2001;
-Cunningham, Hennig & Lacoste-Julien 2011, arXiv:1111.6832, for Gaussians in boxes; the algebra with covariances instead of
-their inverses as Rasmussen & Williams 2006, section 3.6).
+Cunningham, Hennig & Lacoste-Julien 2011, arXiv:1111.6832, for Gaussians in boxes; the algebra with covariances instead
+of their inverses as Rasmussen & Williams 2006, section 3.6).
 
 What is left when the factor of one parameter is taken away, $N(c_i, s_i^2)$, knows of all other bounds: cut off at its
 own bound it is the marginal posterior of that parameter.
@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from diffmrs.model.fisher import inverse_of_lower
 
 _SWEEPS = 8  # of all factors; the spectra tried needed three to seven for a thousandth of a standard deviation
 _FAR = 300.0  # standard deviations below its bound that a parameter can be; more is lost in rounding
@@ -63,7 +65,7 @@ def cut_off(
         """V with VᵀV the part of the covariance that the factors take away."""
         root = jnp.sqrt(factors.precision)
         inner = jnp.eye(root.size, dtype=root.dtype) + root[:, None] * own * root[None, :]
-        return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(inner), root[:, None] * columns, lower=True)
+        return inverse_of_lower(jnp.linalg.cholesky(inner)) @ (root[:, None] * columns)
 
     def without_own(factors: _Factors) -> tuple[Array, Array]:
         """Mean and variance of each bounded parameter under all factors but its own."""

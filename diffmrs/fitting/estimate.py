@@ -128,11 +128,13 @@ def fit_fid(
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
-    found = posterior(solution.x, value, slope, smoother, noise / unit, lower)
+    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, posed.spread)
     freedom = 2 * model.n_window - found.dimensions
     chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
     if inflate:  # as if the noise were as large as the residual, where that is larger
-        found = posterior(solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower)
+        found = posterior(
+            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, posed.spread
+        )
     estimate = _estimate(solution, found, chi2, smoother.dimensions, noise, unit, table, model)
     status = jnp.where(valid, solution.status, Status.INVALID)
     estimate = replace(estimate, status=status)
@@ -147,6 +149,7 @@ class Posed(NamedTuple):
     noise: Float[Array, ""]  # standard deviation of the noise in the real part of the spectrum
     unit: Float[Array, ""]  # of the problem: the noise, but for noiseless data
     valid: Bool[Array, ""]  # whether the data can be fitted
+    spread: Float[Array, "candidates n"]  # SᵀS is the covariance that the choice of the stiffness adds
 
 
 def pose(
@@ -171,13 +174,14 @@ def pose(
     start = jax.lax.stop_gradient(to_vector(coarse))
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
+    spread = jnp.zeros((0, start.size), real)
     if _is_tuned(model, priors):
         narrow = banded(model, bounds)
         rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
         solve, lower, upper = solver_for(narrow, bounds, rough, real)
-        tuned, start = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        tuned, start, spread = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
         problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
-    return Posed(problem, start, noise, unit, valid)
+    return Posed(problem, start, noise, unit, valid, spread)
 
 
 def solver_for(model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, real: Any) -> tuple[Any, Any, Any]:
@@ -203,8 +207,8 @@ def _is_tuned(model: SignalModel, priors: Priors) -> bool:
 
 def _tuned(
     problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
-) -> tuple[Problem, Array]:
-    """The problem with the stiffness and the misfit that a first fit finds, and the answer of that fit."""
+) -> tuple[Problem, Array, Array]:
+    """The problem with the stiffness and misfit of a first fit, its answer, and how far the choice spreads answers."""
     baseline = model.baseline
     given = np.zeros(1)
     if isinstance(baseline, SplineBaseline):
@@ -217,8 +221,8 @@ def _tuned(
     each = [smoother_for(model, candidate) for candidate in candidates]
     smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
     free = ((x > lower) & (x < upper)).astype(x.dtype)
-    best, excess = best_stiffness(value, slope, free, smoothers)
-    return problem._replace(stiffness=candidates[best], misfit=jnp.sqrt(excess)), x
+    choice = best_stiffness(value, slope, free, smoothers)
+    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice.spread
 
 
 def _estimate(

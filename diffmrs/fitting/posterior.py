@@ -36,6 +36,7 @@ def posterior(
     smoother: Smoother,
     noise: Float[Array, ""],
     lower: np.ndarray,
+    spread: Float[Array, "candidates n"],
 ) -> Posterior:
     """The posterior around an answer.
 
@@ -46,30 +47,32 @@ def posterior(
         smoother: of the baseline.
         noise: standard deviation of the noise in the unit of the residuals, 1 but for noiseless data.
         lower: lower bound of each parameter; the Gaussian is cut off at those at zero.
+        spread: SᵀS is the covariance that the choice of the baseline's stiffness adds.
     """
     jacobian = off_baseline(slope.data.T, smoother).T
     information = jacobian.T @ jacobian
     loose = information + slope.values.T @ slope.values
     full = loose + slope.ratios.T @ slope.ratios
-    covariance = covariance_bound(full)
+    at_one = covariance_bound(full)
+    covariance = at_one + spread.T @ spread
     pull = (
         jacobian.T @ off_baseline(value.data, smoother) + slope.ratios.T @ value.ratios + slope.values.T @ value.values
     )
     baseline = coefficients(-value.data, smoother)
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
-    spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    tied, alone = (jnp.einsum("ki,ij,kj->k", reach, each, reach) for each in (covariance, at_one))
+    # The trace of the matrix that makes the fit of the data: what the penalty lets through is not counted twice.
+    dimensions = jnp.sum(at_one * information) + jnp.sum(smoother.kept - (1 / smoother.kept - 1) * alone)
     # Without noise there is nothing to cut off, but the algebra needs a width.
     width = jnp.maximum(noise, 1e-5)
-    bounded = cut_off(
-        x - covariance @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0)
-    )
+    bounded = cut_off(x - at_one @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * covariance_bound(loose),
         bounded=bounded,
         baseline=baseline,
-        baseline_variance=spread,
-        dimensions=jnp.sum(covariance * information) + smoother.dimensions,
+        baseline_variance=noise**2 * (smoother.kept + tied),
+        dimensions=dimensions,
         square=left @ left,
     )

@@ -30,11 +30,11 @@ def covariance_bound(information: Float[Array, "n n"]) -> Float[Array, "n n"]:
     scale = 1 / jnp.sqrt(jnp.maximum(jnp.diag(information), 1e-30))
     ridge = n * jnp.finfo(information.dtype).eps
     scaled = information * (scale[:, None] * scale[None, :]) + ridge * jnp.eye(n, dtype=information.dtype)
-    half = _inverse_of_lower(jnp.linalg.cholesky(scaled))
+    half = inverse_of_lower(jnp.linalg.cholesky(scaled))
     return (half.T @ half) * (scale[:, None] * scale[None, :])
 
 
-def _inverse_of_lower(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
+def inverse_of_lower(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """Inverse of a lower triangular matrix, row by row.
 
     The LAPACK beneath jaxlib starts threads for triangular solves with many right-hand sides, which takes a hundred

@@ -1,6 +1,8 @@
 """What is known before a spectrum is seen: soft constraints, ready sets of them, and the literature behind them."""
 
 from diffmrs.priors.constraints import Constraint, ParameterPrior, RatioPrior
+from diffmrs.priors.files import read_priors, write_priors
+from diffmrs.priors.heavy import heavy_ratios
 from diffmrs.priors.literature import (
     LineSpread,
     StrongSignal,
@@ -22,10 +24,13 @@ __all__ = [
     "StrongSignal",
     "all_constraints",
     "brain_ratios",
+    "heavy_ratios",
     "line_spreads",
     "own_groups",
     "prior_set",
     "priors_for",
+    "read_priors",
     "read_ratios",
     "strong_signals",
+    "write_priors",
 ]

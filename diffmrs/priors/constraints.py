@@ -7,6 +7,7 @@ from diffmrs.errors import InputError
 SIDES = ("both", "below", "above")
 WIDTHS_AND_SHIFTS = ("lorentzian_fwhm_hz", "frequency_shift_hz", "gaussian_variance_hz2", "third_moment_hz3")
 SCALARS = ("phase0_rad", "delay_s")
+SHIFT_IN_PPM = "frequency_shift_ppm"  # turned into Hz when the acquisition is known; positive is to higher ppm
 
 Weights = tuple[tuple[str, float], ...]  # name of a basis member and its weight
 
@@ -46,7 +47,8 @@ class ParameterPrior:
 
     Attributes:
         quantity: field of `diffmrs.model.Parameters`: `"lorentzian_fwhm_hz"`, `"frequency_shift_hz"`,
-            `"gaussian_variance_hz2"`, `"third_moment_hz3"`, `"phase0_rad"` or `"delay_s"`.
+            `"gaussian_variance_hz2"`, `"third_moment_hz3"`, `"phase0_rad"` or `"delay_s"`; or
+            `"frequency_shift_ppm"`, positive to higher ppm.
         member: a basis member of the group it is about; empty for the phases.
         mean: expected value, in the unit that the quantity is named with.
         sd: its standard deviation.
@@ -64,10 +66,11 @@ class ParameterPrior:
     side: str = "both"
 
     def __post_init__(self) -> None:
-        if self.quantity not in WIDTHS_AND_SHIFTS + SCALARS:
+        known = (*WIDTHS_AND_SHIFTS, SHIFT_IN_PPM, *SCALARS)
+        if self.quantity not in known:
             raise InputError(
-                f"prior on {self.quantity!r}: there is no such quantity; there are "
-                f"{', '.join(WIDTHS_AND_SHIFTS + SCALARS)}, and ratios of amplitudes"
+                f"prior on {self.quantity!r}: there is no such quantity; there are {', '.join(known)}, and ratios of "
+                "amplitudes"
             )
         if (self.quantity in SCALARS) != (self.member == ""):
             raise InputError(

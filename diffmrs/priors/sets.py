@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from diffmrs.axes import Acquisition
 from diffmrs.data import is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.priors.constraints import Constraint, ParameterPrior, RatioPrior, Weights
+from diffmrs.priors.heavy import heavy_ratios, heavy_spread
 from diffmrs.priors.literature import brain_ratios
 from diffmrs.spins.library import canonical_name
 
@@ -23,13 +25,6 @@ _STRICT = ("NAA", "NAAG")
 _WIDTH_SD_HZ = 0.4 / math.pi  # of 1/(π T2), at the frequency below
 _WIDTH_AT_MHZ = 85.16
 _WIDTH_SOURCE = "LCModel 6.3: DESDT2, with the square root of the field; Wilson 2025 (ABfit-reg) uses the same"
-_HEAVY_SHIFT_SD_PPM = 0.02
-_HEAVY_WIDTH_SD_HZ = 3.0
-_HEAVY_SOURCE = "LCModel 6.3: SDSHIM and SDFWHM of its simulated macromolecules, the widest of them, rounded"
-_MEASURED_HEAVY = {  # source: strong members, which together say how much there is
-    "Birch 2017, MRM 77:34, amplitudes; their spread taken as half": ("MM090", "MM138", "MM201", "MM209", "MM225"),
-    "Bell 2024 after Považan 2015, amplitudes; their spread taken as half": ("MM095", "MM143", "MM207", "MM230"),
-}
 
 
 def prior_set(name: str, names: Sequence[str], acquisition: Acquisition) -> tuple[Constraint, ...]:
@@ -50,7 +45,7 @@ def prior_set(name: str, names: Sequence[str], acquisition: Acquisition) -> tupl
     weak = _shifts_and_widths(names, acquisition)
     if name == "weak" or acquisition.nucleus != "1H":
         return weak
-    return (*weak, *_population_ratios(names), *_heavy_ratios(names))
+    return (*weak, *_population_ratios(names), *heavy_ratios(names))
 
 
 def all_constraints(
@@ -62,7 +57,10 @@ def all_constraints(
         InputError: there is no such set.
     """
     items = (priors,) if isinstance(priors, str) else priors
-    sets = (prior_set(item, names, acquisition) if isinstance(item, str) else (item,) for item in items)
+    sets = (
+        prior_set(item, names, acquisition) if isinstance(item, str) else (_as_fitted(item, names, acquisition),)
+        for item in items
+    )
     return tuple(constraint for each in sets for constraint in each)
 
 
@@ -71,6 +69,37 @@ def own_groups(names: Sequence[str]) -> tuple[int, ...]:
     reference = next((n for wanted in ("NAA", "Cr", "PCr") for n in names if canonical_name(n) == wanted), names[0])
     order = [reference, *(name for name in names if name != reference)]
     return tuple(order.index(name) for name in names)
+
+
+def _as_fitted(constraint: Constraint, names: Sequence[str], acquisition: Acquisition) -> Constraint:
+    """A constraint with the names that the basis uses, and with shifts in Hz."""
+    aliases = {canonical_name(name): name for name in names}
+
+    def known(name: str) -> str:
+        return name if name in names else aliases.get(canonical_name(name), name)
+
+    def renamed(weights: Weights) -> Weights:
+        return tuple((known(name), weight) for name, weight in weights)
+
+    if isinstance(constraint, RatioPrior):
+        return replace(
+            constraint, numerator=renamed(constraint.numerator), denominator=renamed(constraint.denominator)
+        )
+    constraint = replace(
+        constraint,
+        member=known(constraint.member) if constraint.member else "",
+        relative_to=renamed(constraint.relative_to),
+    )
+    if constraint.quantity != "frequency_shift_ppm":
+        return constraint
+    f0 = acquisition.spectrometer_frequency_mhz  # a shift to higher ppm is one to lower frequency
+    return replace(
+        constraint,
+        quantity="frequency_shift_hz",
+        mean=-f0 * constraint.mean,
+        sd=f0 * constraint.sd,
+        side={"above": "below", "below": "above"}.get(constraint.side, constraint.side),
+    )
 
 
 def _shifts_and_widths(names: Sequence[str], acquisition: Acquisition) -> tuple[Constraint, ...]:
@@ -88,9 +117,9 @@ def _shifts_and_widths(names: Sequence[str], acquisition: Acquisition) -> tuple[
         found.append(ParameterPrior("frequency_shift_hz", name, 0.0, shift_sd, _LCMODEL, common))
         found.append(ParameterPrior("lorentzian_fwhm_hz", name, 0.0, width_sd, _WIDTH_SOURCE, common))
     for name in heavy:
-        shift_sd = f0 * _HEAVY_SHIFT_SD_PPM
-        found.append(ParameterPrior("frequency_shift_hz", name, 0.0, shift_sd, _HEAVY_SOURCE, common))
-        found.append(ParameterPrior("lorentzian_fwhm_hz", name, 0.0, _HEAVY_WIDTH_SD_HZ, _HEAVY_SOURCE, common))
+        shift_sd, heavy_width_sd, source = heavy_spread(name, f0)
+        found.append(ParameterPrior("frequency_shift_hz", name, 0.0, shift_sd, source, common))
+        found.append(ParameterPrior("lorentzian_fwhm_hz", name, 0.0, heavy_width_sd, source, common))
     return tuple(found)
 
 
@@ -104,13 +133,3 @@ def _population_ratios(names: Sequence[str]) -> tuple[Constraint, ...]:
         if len(above) == len(prior.numerator) and set(below) - set(above):
             found.append(RatioPrior(above, below, prior.mean, prior.sd, prior.source, prior.side))
     return tuple(found)
-
-
-def _heavy_ratios(names: Sequence[str]) -> tuple[Constraint, ...]:
-    """Macromolecules of a set measured in vivo keep the proportions that were measured, within half of them."""
-    heavy = [name for name in names if is_macromolecule(name)]
-    for source, strong in _MEASURED_HEAVY.items():
-        if set(strong) <= set(names):
-            below: Weights = tuple((name, 1 / len(strong)) for name in strong)
-            return tuple(RatioPrior(((name, 1.0),), below, 1.0, 0.5, source) for name in heavy)
-    return ()

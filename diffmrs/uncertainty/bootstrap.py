@@ -80,8 +80,8 @@ def residual_bootstrap(
     Nothing is assumed about size and distribution of what the model leaves unexplained. Blocks of neighbouring points
     are drawn with replacement from the residual in the window, which keeps structure up to their length (the moving
     blocks of Künsch 1989, Ann Stat 17:1217), and each is turned by a random phase, which makes their mean zero and
-    treats real and imaginary parts alike. The residual is enlarged for the degrees of freedom that the fit took. Outside
-    the window, where the noise level is read, the measured spectrum stays.
+    treats real and imaginary parts alike. The residual is enlarged for the degrees of freedom that the fit took.
+    Outside the window, where the noise level is read, the measured spectrum stays.
 
     Args:
         result: from `diffmrs.fit`.

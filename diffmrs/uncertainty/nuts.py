@@ -1,9 +1,9 @@
 r"""Samples of a density inside a box, by the No-U-Turn sampler (Hoffman & Gelman 2014, JMLR 15:1593) of BlackJAX.
 
 The sampler moves freely in $u$, and the box holds what it draws:
-$x = l + s\,\mathrm{softplus}\frac{u-l}{s} - s\,\mathrm{softplus}\frac{u-h}{s}$ with bounds $l < h$ and a scale $s$ of one
-standard deviation. Well inside the box $x$ is $u$, so that the covariance known from the fit is the right metric, and a
-density that is flat at a bound falls off exponentially beyond it.
+$x = l + s\,\mathrm{softplus}\frac{u-l}{s} - s\,\mathrm{softplus}\frac{u-h}{s}$ with bounds $l < h$ and a scale $s$
+of one standard deviation. Well inside the box $x$ is $u$, so that the covariance known from the fit is the right
+metric, and a density that is flat at a bound falls off exponentially beyond it.
 """
 
 from collections.abc import Callable
