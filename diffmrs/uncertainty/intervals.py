@@ -20,7 +20,7 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-def truncated_normal_interval(centre: float | np.ndarray, sd: ArrayLike, level: float = 0.95) -> Interval:
+def truncated_normal_interval(centre: float | np.ndarray, sd: float | np.ndarray, level: float = 0.95) -> Interval:
     """Highest-density interval of the part of a normal that lies above zero.
 
     Args:
