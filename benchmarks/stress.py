@@ -437,7 +437,7 @@ def picture(tables: dict, path: Path) -> None:
             ax.set_ylabel(label)
     axes[1].set_ylim(-1, 1.02)
     axes[2].axhspan(92, 98, color="0.92", zorder=0)
-    axes[0].legend(frameon=False, ncols=3)
+    axes[0].legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes[2].set_xticks(places, names, rotation=60)
     figure.savefig(path, dpi=110)
 
