@@ -15,6 +15,8 @@ use_all_cores()
 
 
 from diffmrs.combine import combinations_of  # noqa: E402
+from diffmrs.fitting import ModelOptions  # noqa: E402
+from diffmrs.model import PolynomialBaseline  # noqa: E402
 from diffmrs.pipeline import FitOptions, fit_files  # noqa: E402
 from diffmrs.plot import fit_figure  # noqa: E402
 
@@ -42,7 +44,7 @@ def cases(data: Path) -> dict[str, tuple[FitOptions, Path]]:
             first / "reference_results/lcmodel_ecc.table",
         ),
         "01 PRESS 35, 0.5-4.2 ppm, poly:8": (
-            replace(press35, baseline=replace(press35.baseline, order=8)),
+            replace(press35, model=ModelOptions(baseline=PolynomialBaseline(8))),
             first / "reference_results/lcmodel_ecc.table",
         ),
         "02 PRESS 30": (
