@@ -7,10 +7,29 @@ if TYPE_CHECKING:
     from diffmrs.axes import Acquisition, fid_of, spectrum_of
     from diffmrs.data import Basis, MRSData
     from diffmrs.errors import InputError
-    from diffmrs.fitting import Bounds, Estimate, FitResult, LevenbergMarquardt, Status, fit, fit_fid, fit_table
+    from diffmrs.fitting import (
+        Bounds,
+        Estimate,
+        FitResult,
+        LevenbergMarquardt,
+        ModelOptions,
+        Status,
+        fit,
+        fit_fid,
+        fit_table,
+    )
     from diffmrs.io import read_basis, read_data, write_nifti_mrs
-    from diffmrs.model import NoBaseline, Parameters, PolynomialBaseline, SignalModel, predict
+    from diffmrs.model import (
+        Lineshape,
+        NoBaseline,
+        Parameters,
+        PolynomialBaseline,
+        SignalModel,
+        SplineBaseline,
+        predict,
+    )
     from diffmrs.plot import fit_figure, plot_fit
+    from diffmrs.priors import ParameterPrior, RatioPrior
     from diffmrs.provenance import __version__
     from diffmrs.resampling import resample
 
@@ -22,11 +41,16 @@ __all__ = [
     "FitResult",
     "InputError",
     "LevenbergMarquardt",
+    "Lineshape",
     "MRSData",
+    "ModelOptions",
     "NoBaseline",
+    "ParameterPrior",
     "Parameters",
     "PolynomialBaseline",
+    "RatioPrior",
     "SignalModel",
+    "SplineBaseline",
     "Status",
     "__version__",
     "fid_of",
@@ -48,10 +72,29 @@ _NAMES_OF = {
     "axes": ("Acquisition", "fid_of", "spectrum_of"),
     "data": ("Basis", "MRSData"),
     "errors": ("InputError",),
-    "fitting": ("Bounds", "Estimate", "FitResult", "LevenbergMarquardt", "Status", "fit", "fit_fid", "fit_table"),
+    "fitting": (
+        "Bounds",
+        "Estimate",
+        "FitResult",
+        "LevenbergMarquardt",
+        "ModelOptions",
+        "Status",
+        "fit",
+        "fit_fid",
+        "fit_table",
+    ),
     "io": ("read_basis", "read_data", "write_nifti_mrs"),
-    "model": ("NoBaseline", "Parameters", "PolynomialBaseline", "SignalModel", "predict"),
+    "model": (
+        "Lineshape",
+        "NoBaseline",
+        "Parameters",
+        "PolynomialBaseline",
+        "SignalModel",
+        "SplineBaseline",
+        "predict",
+    ),
     "plot": ("fit_figure", "plot_fit"),
+    "priors": ("ParameterPrior", "RatioPrior"),
     "provenance": ("__version__",),
     "resampling": ("resample",),
 }

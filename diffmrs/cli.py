@@ -203,7 +203,7 @@ def _info(arguments: argparse.Namespace) -> None:
 def _fit(arguments: argparse.Namespace) -> None:
     choices = model_choices(arguments)
     _start_jax()
-    from diffmrs.console import metabolite_table, timing_line
+    from diffmrs.console import flag_lines, metabolite_table, timing_line
     from diffmrs.pipeline import FitOptions, fit_files, write_outputs
     from diffmrs.report import representative
     from diffmrs.staging import staged_folder
@@ -231,6 +231,8 @@ def _fit(arguments: argparse.Namespace) -> None:
         write_outputs(folder, run, index)
     for note in run.notes:
         print(f"diffmrs: note: {note}", file=sys.stderr)
+    for line in flag_lines(run):
+        print(f"diffmrs: warning: {line}", file=sys.stderr)
     print(timing_line(run), file=sys.stderr)
     print(metabolite_table(run, index))
     print(f"\nreport: {arguments.out / 'report.html'}")

@@ -11,7 +11,7 @@ from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
 from diffmrs.io import read_basis
 from diffmrs.pipeline import FitRun, read_measured
-from diffmrs.quality import misfit_note
+from diffmrs.quality import FLAGS
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
 
@@ -34,14 +34,17 @@ def metabolite_table(run: FitRun, index: int) -> str:
     ]
     units = {"mM": table.concentration_mm, "mmol/kg": table.concentration_mmol_per_kg}
     units = {unit: values for unit, values in units.items() if np.isfinite(values).any()}
-    head = ["metabolite", "amplitude", "CRLB %", "/ tCr", *units]
+    with_priors = bool(np.isfinite(table.prior_percent).any())
+    head = ["metabolite", "amplitude", "SD %", "CRLB %", "/ tCr", *units, *["from priors %"] * with_priors]
     rows = [
         [
             table.names[k],
             f"{table.amplitude[index, k]:.4g}",
+            table.sd_text(index, k),
             table.crlb_text(index, k),
             _fixed(table.ratio_tcr[index, k]),
             *(_fixed(values[index, k]) for values in units.values()),
+            *[_whole(table.prior_percent[index, k])] * with_priors,
         ]
         for k in chosen
     ]
@@ -52,8 +55,17 @@ def metabolite_table(run: FitRun, index: int) -> str:
     rest = [
         f"({left_out} more, with bounds above {_WELL_KNOWN_PERCENT:.0f} % or macromolecules, in concentrations.csv)"
     ]
-    misfit = misfit_note(quality, index)
-    return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *([misfit] if misfit else [])])
+    return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *quality.flags.sentences(index)])
+
+
+def flag_lines(run: FitRun) -> list[str]:
+    """One line for each kind of flag that is raised: for how many spectra, and what it means."""
+    counts, total = run.quality.flags.counts(), len(run.quality.status)
+    return [
+        f"{flag.name}: {counts[flag.name]} of {total} {'spectra' if total > 1 else 'spectrum'}: {flag.meaning}"
+        for flag in FLAGS
+        if flag.name in counts
+    ]
 
 
 def demo_table(demo: Demo, run: FitRun) -> str:
@@ -144,6 +156,10 @@ def _short(value: Any) -> str:
 
 def _fixed(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else ""
+
+
+def _whole(value: Any) -> str:
+    return f"{value:.0f}" if np.isfinite(value) else ""
 
 
 def _columns(head: list[str], rows: list[list[str]]) -> str:

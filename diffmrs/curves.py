@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from diffmrs.data import is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult, Status
 from diffmrs.fitting.engine import over_voxels
@@ -42,6 +43,11 @@ class Curves:
     def residual(self) -> np.ndarray:
         """Data minus fit. [window]"""
         return self.data - self.fit
+
+    @property
+    def heavy(self) -> np.ndarray:
+        """Macromolecules and lipids together; zeros without any. [window]"""
+        return self.members[[is_macromolecule(name) for name in self.names]].sum(axis=0)
 
 
 def curves_of(result: FitResult, index: int = 0) -> Curves:

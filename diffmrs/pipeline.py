@@ -19,6 +19,7 @@ from diffmrs.io.lcmodel_basis import singlet_width_ppm
 from diffmrs.measured_mm import measured_macromolecules
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
+from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 from diffmrs.quantify import (
     AtTimeZero,
     ConcentrationFactors,
@@ -137,6 +138,7 @@ def fit_files(options: FitOptions) -> FitRun:
     where = f"{options.data} with {options.basis}"
     water = _read_water(options, data, layout)
     plain_basis = basis
+    notes += _notes_on_water(options, water)
     chosen = _conditioned(options, chosen, water)
     basis, added = _located(
         where if set(options.macromolecules) <= {"auto", "none"} else f"{where}, --mm",
@@ -230,7 +232,7 @@ def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
 
 
 def write_outputs(folder: Path, run: FitRun, index: int) -> None:
-    """Write `concentrations.csv`, `quality.csv`, `fit.png`, `report.html`, and `maps/` for MRSI.
+    """Write `concentrations.csv`, `quality.csv` with `quality.json`, `fit.png`, `report.html`, and `maps/` for MRSI.
 
     Args:
         folder: where to write; must exist.
@@ -310,6 +312,15 @@ def _notes_on(data: MRSData) -> tuple[str, ...]:
     if coils == 1:
         return ()
     return (f"The data hold {coils} receive coils that were not combined; each was fitted by itself.",)
+
+
+def _notes_on_water(options: FitOptions, water: MRSData | None) -> tuple[str, ...]:
+    if water is None or options.ecc:
+        return ()
+    bend = phase_bend_deg(np.asarray(water.spectra)[0], water.acquisition)
+    if not bend > SOME_BEND_DEG:
+        return ()
+    return (f"The phase of the water scan bends by {bend:.1f} degrees: eddy currents, which --ecc corrects.",)
 
 
 def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:

@@ -10,9 +10,9 @@ from diffmrs.combine import correlation
 from diffmrs.curves import Curves, checked_index, curves_of
 from diffmrs.data import Basis, is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.fitting import FitResult
+from diffmrs.fitting import FitResult, Status
 from diffmrs.model import voigt_decay
-from diffmrs.quality import Quality, quality_of
+from diffmrs.quality import fit_numbers
 
 # Okabe & Ito 2008: told apart with every kind of colour vision. Yellow is left out: too faint for thin lines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -26,7 +26,8 @@ def plot_fit(
     """Data, fit and baseline of one spectrum, with the residual above.
 
     Real parts, with the fitted phases taken off. The grey band is the residual that noise alone leaves in 95 % of
-    points, two standard deviations either way.
+    points, two standard deviations either way. Where the basis holds macromolecules or lipids, the dashed line is
+    the baseline with them: what the metabolites stand on.
 
     Args:
         result: from `diffmrs.fit`.
@@ -56,6 +57,9 @@ def plot_fit(
     axes.plot(x, curves.data, color=DATA, linewidth=0.8, label="data")
     axes.plot(x, curves.fit, color=FIT, linewidth=1.2, label="fit")
     axes.plot(x, curves.baseline, color=BASELINE, linewidth=1.0, label="baseline")
+    if curves.heavy.any():
+        below = curves.baseline + curves.heavy
+        axes.plot(x, below, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), label="and macro-\nmolecules")
     top = zero + max(residual[shown].max(), band)
     axes.text(
         1.0, zero, " residual\n ±2 SD of\n the noise", transform=axes.get_yaxis_transform(), fontsize=8, va="center"
@@ -75,7 +79,7 @@ def plot_members(
     """Each basis member of one fit by itself, one below the other, all on the scale of the data.
 
     Traces stand as close as they can without touching. Macromolecules and lipids are grey. The number beside a name is
-    the Cramér-Rao bound in percent of the amplitude.
+    the standard deviation in percent of the amplitude.
 
     Args:
         result: from `diffmrs.fit`.
@@ -96,7 +100,7 @@ def plot_members(
     amplitude, sd = rows.parameters.amplitude[index], rows.sd.amplitude[index]
     notes = [_percent_text(float(a), float(s)) for a, s in zip(amplitude, sd, strict=True)]
     _stack(axes, curves.ppm[shown], curves.members[:, shown], curves.names, notes)
-    axes.text(1.0, 1.0, " name, CRLB", transform=axes.transAxes, fontsize=7, va="top", style="italic")
+    axes.text(1.0, 1.0, " name, SD", transform=axes.transAxes, fontsize=7, va="top", style="italic")
     _ppm_axis(axes, curves.ppm[shown])
     return axes
 
@@ -152,7 +156,7 @@ def fit_figure(result: FitResult, *, index: int = 0, ppm_range: tuple[float, flo
 
 
 def plot_correlation(result: FitResult, *, index: int = 0, ax: Axes | None = None) -> Axes:
-    """Correlation between the amplitudes of one fit, from their covariance bound.
+    """Correlation between the amplitudes of one fit, from their covariance.
 
     Args:
         result: from `diffmrs.fit`.
@@ -181,6 +185,40 @@ def plot_correlation(result: FitResult, *, index: int = 0, ax: Axes | None = Non
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("correlation of the amplitudes", fontsize=8)
     bar.ax.tick_params(labelsize=7)
+    return axes
+
+
+def plot_lineshape(result: FitResult, *, index: int = 0, ax: Axes | None = None) -> Axes:
+    """The lineshape kernel of one fit: what every line was convolved with beyond its own width.
+
+    To the right is lower ppm, as on the axis of a spectrum. The band is one standard deviation either way.
+
+    Args:
+        result: from `diffmrs.fit`, with a lineshape kernel.
+        index: which spectrum, counted over all leading axes.
+        ax: where to draw; a new figure when absent.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InputError: no such spectrum, it could not be fitted, or the model has no kernel.
+    """
+    number, rows = checked_index(result, index), result.flat()
+    offset_hz = result.model.lineshape.kernel_hz
+    if not offset_hz.size:
+        raise InputError("the model has no lineshape kernel; fit with Lineshape(kernel_half_width_hz=...)")
+    weight, sd = rows.parameters.lineshape[number], rows.sd.lineshape[number]
+    if not np.isfinite(weight).all():
+        raise InputError(f"spectrum {number} could not be fitted, so that it has no lineshape kernel")
+    axes = _new_axes((4.2, 2.4)) if ax is None else ax
+    axes.fill_between(offset_hz, np.maximum(weight - sd, 0.0), weight + sd, color=GREY, alpha=0.3, linewidth=0)
+    axes.plot(offset_hz, weight, color=FIT, linewidth=1.2, marker="o", markersize=2.5)
+    axes.axhline(0.0, color=GREY, linewidth=0.6)
+    axes.set_xlabel("offset (Hz), to the right lower ppm", fontsize=9)
+    axes.set_ylabel("weight in the kernel", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
@@ -230,13 +268,14 @@ def _shown(curves: Curves, ppm_range: tuple[float, float] | None) -> np.ndarray:
 
 
 def _title(result: FitResult, index: int) -> str:
-    quality: Quality = quality_of(result)
+    numbers = {name: values[index] for name, values in fit_numbers(result).items()}
+    status = Status(int(result.flat().status[index]))
     parts = [f"spectrum {index}"] if result.data.n_spectra > 1 else []
-    if np.isfinite(quality.snr[index]):
-        parts.append(f"SNR {quality.snr[index]:.0f}")
-    parts.append(f"linewidth {quality.linewidth_hz[index]:.1f} Hz ({quality.linewidth_ppm[index]:.3f} ppm)")
-    if not quality.converged[index]:
-        parts.append(quality.status[index].split(";")[0])
+    if np.isfinite(numbers["snr"]):
+        parts.append(f"SNR {numbers['snr']:.0f}")
+    parts.append(f"linewidth {numbers['linewidth_hz']:.1f} Hz ({numbers['linewidth_ppm']:.3f} ppm)")
+    if status != Status.CONVERGED:
+        parts.append(status.explanation.split(";")[0])
     return ", ".join(parts)
 
 

@@ -13,15 +13,18 @@ from matplotlib.figure import Figure
 from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult
 from diffmrs.io.atomic import atomic_write
-from diffmrs.plot import fit_figure, plot_correlation
+from diffmrs.plot import fit_figure, plot_correlation, plot_lineshape
 from diffmrs.provenance import now, sha256_of, versions
-from diffmrs.quality import DEFINITIONS, Quality, misfit_note, quality_of
+from diffmrs.quality import DEFINITIONS, FLAGS, Quality, quality_of
 from diffmrs.results import Layout, MetaboliteTable, table_of
+from diffmrs.results.constraints import ConstraintTable, constraints_of
+from diffmrs.results.in_words import expected_in_words, grouped_in_words, model_in_words, tensions_in_words
 from diffmrs.results.layout import layout_of
 
 WEAK_PERCENT, POOR_PERCENT = 20.0, 50.0  # Cramér-Rao bounds above which a row is greyed, or called not reliable
+MOSTLY_PRIOR_PERCENT = 50.0  # share of the information above which a row says so
 _MOST_ROWS = 500  # of the quality table; the file quality.csv has them all
-_NUMBERS = ("snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
+_MOST_PLACES = 12  # of the spectra that a flag is raised for
 
 
 def write_report(
@@ -45,7 +48,7 @@ def write_report(
         table: numbers per metabolite; made here when absent.
         quality: numbers per spectrum; made here when absent.
         layout: where each spectrum sat in the file; from the data when absent.
-        index: which spectrum to show; the one of median SNR among those that converged when absent.
+        index: which spectrum to show; that of `representative` when absent.
         title: heading, such as the name of the data file.
         settings: what the fit was told, in words.
         inputs: files that were read; their SHA-256 is given.
@@ -60,19 +63,31 @@ def write_report(
     shown = representative(quality) if index is None else index
     correlation = plot_correlation(result, index=shown).get_figure()
     assert isinstance(correlation, Figure)
+    constraints = constraints_of(result)
     unfit = int((~quality.converged).sum())
     warnings = [f"{unfit} of {len(quality.status)} spectra did not converge: {quality.status[_first_bad(quality)]}"]
     page = _template().render(
         title=title,
         date=now(),
-        notes=[note for note in (*(warnings if unfit else []), misfit_note(quality, shown), *notes) if note],
+        alarms=quality.flags.sentences(shown, severe=True),
+        notes=[*(warnings if unfit else []), *quality.flags.sentences(shown, severe=False), *notes],
+        flagged=_flagged(quality, layout),
         n_spectra=len(quality.status),
         place=_place(layout, shown),
         fit_figure=_embedded(fit_figure(result, index=shown)),
         correlation_figure=_embedded(correlation),
         metabolites=_metabolite_rows(table, shown),
+        with_priors=bool(np.isfinite(table.prior_percent).any()),
         with_mm=bool(np.isfinite(table.concentration_mm).any()),
         with_molal=bool(np.isfinite(table.concentration_mmol_per_kg).any()),
+        mostly_prior=MOSTLY_PRIOR_PERCENT,
+        model=model_in_words(result, shown),
+        lineshape_figure=_lineshape(result, shown),
+        chosen_constraints=(settings or {}).get("soft constraints", ""),
+        constraint_counts=constraints.counts,
+        tensions=tensions_in_words(constraints, shown),
+        ratios=_ratio_rows(constraints, shown),
+        parameter_constraints=grouped_in_words(constraints),
         quality=_quality_definitions(quality, shown),
         quality_head=[*layout.place_columns, *DEFINITIONS],
         quality_rows=_quality_rows(quality, layout),
@@ -86,12 +101,14 @@ def write_report(
 
 
 def representative(quality: Quality) -> int:
-    """The spectrum to show of many: that of median SNR among those that converged, else the first that was fitted.
+    """The spectrum to show of many: that of median SNR among those without a severe flag, else among those that
+    converged, else the first that was fitted.
 
     Raises:
         InputError: no spectrum was fitted.
     """
-    for pool in (quality.converged & np.isfinite(quality.snr), np.isfinite(quality.linewidth_hz)):
+    converged = quality.converged & np.isfinite(quality.snr)
+    for pool in (converged & ~quality.flags.severe, converged, np.isfinite(quality.linewidth_hz)):
         candidates = np.flatnonzero(pool)
         if candidates.size:
             order = candidates[np.argsort(quality.snr[candidates], kind="stable")]
@@ -126,15 +143,46 @@ def _metabolite_rows(table: MetaboliteTable, index: int) -> list[dict[str, str]]
                 "name": table.names[k],
                 "amplitude": _number(table.amplitude[index, k], 4),
                 "sd": _number(table.sd[index, k], 2),
+                "sd_percent": table.sd_text(index, k),
                 "crlb": table.crlb_text(index, k),
                 "ratio": _fixed(table.ratio_tcr[index, k]),
                 "mm": _fixed(table.concentration_mm[index, k]),
                 "molal": _fixed(table.concentration_mmol_per_kg[index, k]),
-                "remark": "not reliable" if poor else "",
+                "prior": _number(round(float(table.prior_percent[index, k]), 0), 3),
+                "remark": ", ".join(
+                    ["not reliable"] * poor
+                    + ["mostly prior"] * bool(table.prior_percent[index, k] > MOSTLY_PRIOR_PERCENT)
+                ),
                 "style": " ".join(filter(None, styles)),
             }
         )
     return rows
+
+
+def _ratio_rows(table: ConstraintTable, index: int) -> list[dict[str, str]]:
+    return [
+        {
+            "subject": table.subjects[k],
+            "expected": expected_in_words(table, k),
+            "found": _number(table.found[index, k], 3),
+            "sd": _number(table.found_sd[index, k], 2),
+            "tension": f"{round(table.tension[index, k], 1) + 0.0:+.1f}"
+            if np.isfinite(table.tension[index, k])
+            else "",
+            "learned": f"{table.learned_percent[index, k]:.0f}" if np.isfinite(table.learned_percent[index, k]) else "",
+            "source": table.sources[k],
+        }
+        for k in range(table.n_ratios)
+    ]
+
+
+def _lineshape(result: FitResult, index: int) -> str:
+    """The kernel as a data address; nothing without a kernel."""
+    if not result.model.lineshape.n_kernel:
+        return ""
+    figure = plot_lineshape(result, index=index).get_figure()
+    assert isinstance(figure, Figure)
+    return _embedded(figure)
 
 
 def _quality_definitions(quality: Quality, index: int) -> list[dict[str, str]]:
@@ -152,11 +200,27 @@ def _quality_rows(quality: Quality, layout: Layout) -> list[list[str]]:
 
 
 def _quality_cell(quality: Quality, name: str, index: int) -> str:
-    if name == "status":
-        return quality.status[index]
-    if name == "converged":
-        return "yes" if quality.converged[index] else "no"
-    return _number(getattr(quality, name)[index], 4)
+    return quality.cell(name, index, digits=4).replace(";", "; ").replace("True", "yes").replace("False", "no")
+
+
+def _flagged(quality: Quality, layout: Layout) -> list[dict[str, Any]]:
+    """Each flag that is raised: for how many spectra, and for which."""
+    found = []
+    for flag, raised in zip(FLAGS, quality.flags.raised.T, strict=True):
+        rows = np.flatnonzero(raised)
+        if rows.size:
+            where = [_place(layout, int(row)).removeprefix("spectrum ") for row in rows[:_MOST_PLACES]]
+            more = [f"… and {rows.size - _MOST_PLACES} more"] if rows.size > _MOST_PLACES else []
+            found.append(
+                {
+                    "name": flag.name,
+                    "severe": flag.severe,
+                    "meaning": flag.meaning,
+                    "count": rows.size,
+                    "where": "; ".join([*where, *more]),
+                }
+            )
+    return found
 
 
 def _place(layout: Layout, row: int) -> str:

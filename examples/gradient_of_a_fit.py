@@ -30,7 +30,7 @@ def main(figure_path: str = "gradient_of_a_fit.png") -> None:
 
     @jax.jit
     def weights(spectrum: jax.Array) -> jax.Array:
-        return jax.jacrev(lambda s: fit_fid(fid_of(s), table, model).parameters.amplitude)(spectrum)
+        return jax.jacrev(lambda s: fit_fid(fid_of(s), table, model, result.priors).parameters.amplitude)(spectrum)
 
     # For a real function of complex data JAX's gradient is df/dRe - i df/dIm: its real part weighs the real spectrum.
     weight = np.asarray(weights(spectrum).real)[:, slice(*model.window)]

@@ -60,4 +60,4 @@ def one() -> FitResult:
 def _reshaped(result: FitResult, data: MRSData) -> FitResult:
     lead = data.fid.shape[:-1]
     estimate = jax.tree.map(lambda leaf: leaf[: data.n_spectra].reshape(*lead, *leaf.shape[1:]), result.flat())
-    return FitResult(data, result.basis, result.model, estimate)
+    return FitResult(data, result.basis, result.model, result.priors, estimate)

@@ -51,7 +51,13 @@ def amplitudes(path: Path) -> dict[str, float]:
 def test_fit_writes_the_four_files_and_prints_a_table(files, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     assert main(["fit", str(files / "single.nii.gz"), "--basis", str(files / "basis"), "--out", str(out)]) == 0
-    assert {path.name for path in out.iterdir()} == {"concentrations.csv", "quality.csv", "fit.png", "report.html"}
+    assert {path.name for path in out.iterdir()} == {
+        "concentrations.csv",
+        "quality.csv",
+        "quality.json",
+        "fit.png",
+        "report.html",
+    }
     assert (out / "fit.png").read_bytes().startswith(b"\x89PNG")
     fitted = amplitudes(out / "concentrations.csv")
     for name, true in synthetic.TRUTH.items():
@@ -97,6 +103,22 @@ def test_a_water_scan_gives_millimolar_and_takes_eddy_currents_away(files, tmp_p
     assert float(creatine["concentration_mm"]) == pytest.approx(8.0, rel=0.05)
     report = (tmp_path / "out/report.html").read_text()
     assert "Klose" in report and "HSVD" in report and "water 10000 mM" in report
+
+
+def test_a_fit_not_to_be_believed_says_so_on_stderr_in_the_table_and_in_the_report(files, tmp_path, capsys):
+    data = MRSData(np.conj(fits.noisy(0)), synthetic.ACQUISITION)
+    write_nifti_mrs(tmp_path / "data.nii.gz", data)
+    write_nifti_mrs(tmp_path / "water.nii.gz", MRSData(fits.water_fid(), synthetic.ACQUISITION))
+    arguments = ["fit", str(tmp_path / "data.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--water", str(tmp_path / "water.nii.gz")]) == 0
+    printed = capsys.readouterr()
+    warned = [line for line in printed.err.splitlines() if line.startswith("diffmrs: warning: conjugated: 1 of 1")]
+    assert len(warned) == 1
+    assert "opposite sign of frequency" in printed.out
+    assert "conjugated" in rows_of(tmp_path / "out/quality.csv")[0]["flags"].split(";")
+    report = (tmp_path / "out/report.html").read_text()
+    assert report.index("Do not use these numbers") < report.index("opposite sign of frequency") < report.index("<img")
+    assert "which --ecc corrects" in printed.err  # the water scan shows eddy currents
 
 
 def test_macromolecules_join_a_basis_without(files, tmp_path):
@@ -159,7 +181,7 @@ def test_demo_recovers_what_it_made(tmp_path, capsys):
     table = [line.split() for line in capsys.readouterr().out.splitlines() if line.endswith((" yes", " no"))]
     assert sum(row[-1] == "yes" for row in table) >= len(table) - 2
     assert {path.name for path in tmp_path.iterdir()} == {
-        "concentrations.csv", "quality.csv", "fit.png", "report.html", "synthetic.nii.gz",
+        "concentrations.csv", "quality.csv", "quality.json", "fit.png", "report.html", "synthetic.nii.gz",
     }  # fmt: skip
     assert read_data(tmp_path / "synthetic.nii.gz").n_points == 1024
 

@@ -94,7 +94,8 @@ def test_a_batch_keeps_its_shape_and_a_mesh_changes_where_not_what():
     single = Mesh(np.array(jax.devices()[:1]), ("voxels",))
     at_home = fit(MRSData(stack, ACQUISITION), basis(), mesh=single)
     assert amplitudes(spread).shape == (1, 1, 1, 5, len(TRUTH))
-    np.testing.assert_array_equal(amplitudes(spread).reshape(5, -1), amplitudes(at_home))
+    gap = (amplitudes(spread).reshape(5, -1) - amplitudes(at_home)) / np.asarray(at_home.estimate.sd.amplitude)
+    assert np.abs(gap).max() < 1e-3
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 8])
@@ -113,19 +114,19 @@ def test_side_by_side_as_on_an_accelerator_gives_the_same_answers():
     fids = jnp.asarray(np.stack([fid(noise_sd=NOISE, seed=s) for s in range(4)]), jnp.complex64)
     one_by_one = fit(MRSData(fids, ACQUISITION), basis())
     table = fit_table(jnp.asarray(one_by_one.basis.fid), one_by_one.model)
-    together = jax.jit(jax.vmap(lambda y: fit_fid(y, table, one_by_one.model)))(fids)
+    together = jax.jit(jax.vmap(lambda y: fit_fid(y, table, one_by_one.model, one_by_one.priors)))(fids)
     gap = (np.asarray(together.parameters.amplitude) - amplitudes(one_by_one)) / np.asarray(together.sd.amplitude)
     assert np.abs(gap).max() < 0.02
     np.testing.assert_array_equal(together.status, Status.CONVERGED)
 
 
 def test_a_fit_compiles_once_per_shape():
-    from diffmrs.fitting.fit import _fit_rows
+    from diffmrs.fitting.fit import fit_rows
 
-    before = _fit_rows._cache_size()
+    before = fit_rows._cache_size()
     for seed in range(3):
         fit(data(noise_sd=NOISE, seed=seed), basis(("NAA", "Cr", "GPC")))
-    assert _fit_rows._cache_size() == before + 1
+    assert fit_rows._cache_size() == before + 1
 
 
 def test_amplitudes_are_not_negative_unless_allowed():
@@ -141,11 +142,12 @@ def test_a_smooth_background_goes_into_the_baseline():
     spectrum_offset = 40 + 30j
     shifted = fid(noise_sd=NOISE)
     shifted[0] += 2 * spectrum_offset  # a constant in the spectrum: the first point counts half
-    with_it = fit(MRSData(shifted, ACQUISITION), basis(), baseline=PolynomialBaseline(0)).estimate
-    without = fit(data(noise_sd=NOISE), basis(), baseline=PolynomialBaseline(0)).estimate
-    np.testing.assert_allclose(with_it.parameters.amplitude, without.parameters.amplitude, rtol=1e-2, atol=1e-2)
-    added = np.asarray(with_it.parameters.baseline - without.parameters.baseline)[0]
-    np.testing.assert_allclose(added, [40, 30], atol=0.5)
+    both = MRSData(np.stack([shifted, fid(noise_sd=NOISE)]), ACQUISITION, ("DIM_DYN",))
+    result = fit(both, basis(), baseline=PolynomialBaseline(0), priors="none")
+    with_it, without = amplitudes(result)
+    np.testing.assert_allclose(with_it, without, rtol=1e-2, atol=1e-2)
+    curves = np.asarray(result.estimate.parameters.baseline) @ result.model.baseline_functions
+    np.testing.assert_allclose(curves[0] - curves[1], spectrum_offset, atol=0.5)
 
 
 def test_zeros_at_the_end_of_the_data_carry_no_information():
@@ -179,5 +181,5 @@ def test_what_does_not_go_together_is_refused_in_one_line(call, says):
 
 def test_without_a_baseline_there_are_no_coefficients():
     result = fit(data(), basis(), baseline=NoBaseline())
-    assert result.estimate.parameters.baseline.shape == (0, 2)
+    assert result.estimate.parameters.baseline.shape == (0,)
     np.testing.assert_allclose(amplitudes(result), truth_vector(), rtol=1e-2, atol=1e-2)

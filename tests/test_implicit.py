@@ -17,7 +17,9 @@ EXACT = LevenbergMarquardt(tolerance=1e-9, max_steps=300)
 
 def setting():
     the_basis = basis()
-    model = model_for(the_basis, ppm_range=(0.5, 4.2), groups=(0,) * 7 + (1,), baseline=PolynomialBaseline(1))
+    model = model_for(
+        the_basis, ppm_range=(0.5, 4.2), groups=(0,) * 7 + (1,), shims=(0,) * 8, baseline=PolynomialBaseline(1)
+    )
     return model, jnp.asarray(the_basis.fid), jnp.asarray(fid(noise_sd=0.3))
 
 

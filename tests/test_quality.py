@@ -5,13 +5,29 @@ import numpy as np
 import pytest
 import synthetic
 
-from diffmrs.data import Basis
-from diffmrs.quality import DEFINITIONS, Quality, basis_linewidth_hz, misfit_note, quality_of
+from diffmrs.data import Basis, MRSData
+from diffmrs.fitting import Bounds, fit
+from diffmrs.quality import DEFINITIONS, Quality, basis_linewidth_hz, quality_of
+from diffmrs.quality.flags import judge
+from diffmrs.quality.linewidth import kernel_line_width_hz
+from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 
 
 def decaying_line(lorentz_hz: float, *, n_points: int = 2048, ppm: float = 3.0, phase: float = 0.0) -> np.ndarray:
     time = synthetic.ACQUISITION.time_s(n_points)
     return np.exp(2j * np.pi * synthetic.ACQUISITION.ppm_to_hz(ppm) * time - np.pi * lorentz_hz * time + 1j * phase)
+
+
+@pytest.mark.parametrize(
+    ("lorentz_hz", "gauss_hz", "kernel_sd_hz"), [(2.0, 3.0, 3.0), (0.2, 0.0, 4.0), (6.0, 0.0, 2.0)]
+)
+def test_a_gaussian_kernel_widens_a_line_as_a_gaussian_does(lorentz_hz, gauss_hz, kernel_sd_hz):
+    offset_hz = 1.0 * np.arange(-15, 16)
+    weights = np.exp(-0.5 * (offset_hz / kernel_sd_hz) ** 2)
+    width = kernel_line_width_hz(lorentz_hz, gauss_hz, offset_hz, weights / weights.sum())
+    gauss_total_hz = np.hypot(gauss_hz, np.sqrt(8 * np.log(2)) * kernel_sd_hz)
+    voigt_hz = 0.5346 * lorentz_hz + np.sqrt(0.2166 * lorentz_hz**2 + gauss_total_hz**2)
+    assert width == pytest.approx(voigt_hz, rel=0.03)
 
 
 @pytest.mark.parametrize("lorentz_hz", [0.5, 1.0, 5.0, 20.0])
@@ -30,7 +46,7 @@ def test_lines_without_decay_have_no_width():
 def test_macromolecules_do_not_decide_the_width():
     basis = Basis(np.stack([decaying_line(1.0), decaying_line(4.0, ppm=2.0)]), synthetic.ACQUISITION, ("MM09", "NAA"))
     assert basis_linewidth_hz(basis) == pytest.approx(4.0, rel=0.03)
-    assert basis_linewidth_hz(basis, groups=(0, 1)) == pytest.approx(1.0, rel=0.05)
+    assert basis_linewidth_hz(basis.select(["MM09"])) == pytest.approx(1.0, rel=0.05)  # there is nothing else
 
 
 def test_numbers_are_those_the_spectrum_was_made_with():
@@ -72,8 +88,68 @@ def test_every_number_is_defined_in_words():
     assert set(DEFINITIONS) == set(Quality.__dataclass_fields__)
 
 
-def test_a_reader_is_warned_when_the_model_leaves_signal_unexplained():
+def test_the_residual_of_a_good_fit_is_noise():
     quality = quality_of(fits.one())
-    assert misfit_note(quality, 0) == ""
-    assert "3.0 times the noise" in misfit_note(replace(quality, chi2_reduced=np.array([9.0])), 0)
-    assert misfit_note(replace(quality, chi2_reduced=np.array([np.nan])), 0) == ""
+    assert quality.fqn[0] == pytest.approx(1.0, abs=0.3)
+    assert quality.residual_durbin_watson[0] == pytest.approx(2.0, abs=0.35)  # a standard deviation of 0.1
+    assert 2.5 < quality.residual_peak[0] < 5  # the largest of some 500 normal numbers is about 3
+    assert quality.unexplained[0] < 0.05
+    assert quality.flags.names(0) == ()
+
+
+def test_what_the_model_lacks_shows_in_every_residual_number():
+    """A fit without creatine leaves its singlet of 3.03 ppm over."""
+    found = quality_of(fit(fits.single(), fits.BASIS.without(["Cr", "PCr"])))
+    assert found.fqn[0] > 2
+    assert found.residual_peak[0] > 8
+    assert found.residual_durbin_watson[0] < 1.5
+    assert found.unexplained[0] > 0.15
+    assert {"misfit", "unexplained_signal"} <= set(found.flags.names(0))
+
+
+def test_parameters_at_their_bounds_are_named():
+    """Data of negative lactate, 0.5 ppm off, can only be fitted at the bounds of both."""
+    time = synthetic.ACQUISITION.time_s(synthetic.N_POINTS)
+    fid = synthetic.fid(truth=synthetic.TRUTH | {"Lac": -3.0}, noise_sd=0.3)
+    moved = fid * np.exp(-2j * np.pi * 0.1 * 123.2 * time)
+    bounds = Bounds(max_shift_ppm=0.05)
+    data = MRSData(moved.astype(np.complex64), synthetic.ACQUISITION)
+    quality = quality_of(fit(data, fits.BASIS, bounds=bounds), bounds)
+    assert {"amplitude Lac", "frequency_shift_hz"} <= set(quality.at_bounds[0])
+    assert "shift_at_bound" in quality.flags.names(0)
+    assert "amplitude NAA" not in quality.at_bounds[0]
+    assert "amplitude Lac;" in quality.cell("at_bounds", 0) + ";"
+
+
+def test_numbers_do_not_depend_on_how_members_are_grouped():
+    together, apart = quality_of(fits.one()), quality_of(fit(fits.single(), fits.BASIS, groups=tuple(range(8))))
+    assert apart.linewidth_hz[0] == pytest.approx(together.linewidth_hz[0], rel=0.15)
+    assert apart.shift_ppm[0] == pytest.approx(together.shift_ppm[0], abs=0.005)
+    assert apart.snr[0] == pytest.approx(together.snr[0], rel=0.05)
+    assert not apart.flags.severe[0]
+    assert all(name.split()[-1] in (*fits.BASIS.names, "delay_s") for name in apart.at_bounds[0])
+
+
+def test_a_reader_is_warned_when_the_model_leaves_signal_unexplained():
+    evidence = quality_of(fits.one()).flags.evidence
+    flags = judge(replace(evidence, chi2_reduced=np.array([9.0])))
+    assert flags.names(0) == ("misfit",)
+    assert "3.0 times the noise" in flags.sentences(0)[0]
+    assert not flags.severe[0]
+    assert judge(replace(evidence, chi2_reduced=np.array([np.nan]))).names(0) == ()
+
+
+@pytest.mark.parametrize("lorentz_hz", [4.0, 12.0])
+@pytest.mark.parametrize("ppm", [4.65, 4.4])
+def test_the_phase_of_one_water_line_is_straight_and_eddy_currents_bend_it(lorentz_hz, ppm):
+    water = 1e4 * decaying_line(lorentz_hz, ppm=ppm, phase=1.0)
+    water[0] /= 2
+    time = synthetic.ACQUISITION.time_s(water.size)
+    assert phase_bend_deg(water, synthetic.ACQUISITION) < 0.01
+    bent = water * np.exp(1j * np.exp(-time / 0.03))
+    assert phase_bend_deg(bent, synthetic.ACQUISITION) > SOME_BEND_DEG
+
+
+@pytest.mark.parametrize("water", [np.zeros(64, complex), np.full(64, np.nan + 0j), np.eye(1, 64)[0] + 0j])
+def test_what_is_no_water_scan_has_no_bend(water):
+    assert np.isnan(phase_bend_deg(water, synthetic.ACQUISITION))

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import fits
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 
 from diffmrs.errors import InputError
-from diffmrs.quality import DEFINITIONS, Quality, quality_of
+from diffmrs.quality import DEFINITIONS, FLAGS, NUMBERS, Flags, Quality, quality_of
+from diffmrs.quality.flags import judge
 from diffmrs.quantify import WaterReference
 from diffmrs.report import representative, write_report
 from diffmrs.results import table_of
@@ -91,6 +93,22 @@ def test_a_batch_lists_every_spectrum_and_shows_a_good_one(tmp_path):
     assert re.search(r"Fit of spectrum [023]", page.text)
 
 
+def test_a_severe_flag_stands_above_the_figure_in_words(tmp_path):
+    quality = quality_of(fits.one())
+    noise = judge(replace(quality.flags.evidence, snr=np.array([1.7])))
+    page = report_of(tmp_path, fits.one(), quality=replace(quality, flags=noise))
+    words = "Nothing stands clearly above the noise"
+    assert words in page.text
+    assert page.text.index("Do not use these numbers") < page.text.index(words) < page.text.index("Real parts with")
+    assert "Do not use" not in report_of(tmp_path, fits.one()).text
+
+
+def test_of_many_spectra_those_to_distrust_are_listed(tmp_path):
+    page = report_of(tmp_path, fits.batch())
+    assert "Spectra to distrust" in page.text
+    assert "not_fitted" in page.text
+
+
 def test_mrsi_names_the_voxel(tmp_path):
     assert "spectrum 0, voxel (1, 1, 0)" in report_of(tmp_path, fits.mrsi(), index=3).text
 
@@ -104,9 +122,16 @@ def test_concentrations_appear_when_there_is_a_reference(tmp_path):
     assert "concentration (mM)" not in report_of(tmp_path, result).text
 
 
-def quality_with(snr, converged) -> Quality:
+def quality_with(snr, converged, severe=()) -> Quality:
     some = np.where(np.isnan(snr), np.nan, 1.0)
-    return Quality(np.array(snr), some, some, some, some, some, some, np.array(converged), ("",) * len(snr))
+    numbers = {name: some for name in NUMBERS if name != "snr"}
+    texts = ("",) * len(snr)
+    raised = np.zeros((len(snr), len(FLAGS)), bool)
+    raised[list(severe), [flag.name for flag in FLAGS].index("lipids")] = True
+    flags = Flags(raised, quality_of(fits.one()).flags.evidence)
+    return Quality(
+        np.array(snr), **numbers, at_bounds=((),) * len(snr), converged=np.array(converged), status=texts, flags=flags
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,6 +145,11 @@ def quality_with(snr, converged) -> Quality:
 )
 def test_the_spectrum_shown_is_a_typical_one(snr, converged, expected):
     assert representative(quality_with(snr, converged)) == expected
+
+
+@pytest.mark.parametrize(("severe", "expected"), [([], 2), ([2], 0), ([0, 2], 1), ([0, 1, 2], 2)])
+def test_a_spectrum_to_distrust_is_shown_only_when_there_is_no_other(severe, expected):
+    assert representative(quality_with([10.0, 30.0, 20.0], [True, True, True], severe)) == expected
 
 
 def test_without_any_fit_there_is_no_report():

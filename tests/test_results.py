@@ -1,4 +1,5 @@
 import csv
+import json
 
 import fits
 import nibabel as nib
@@ -55,7 +56,7 @@ def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     assert list(rows[0]) == [
         "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ratio_tcr", "concentration_mm",
         "concentration_mm_tissue", "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel",
-        "concentration_reference",
+        "concentration_reference", "prior_percent", "learned_percent",
     ]  # fmt: skip
     assert len(rows) == 4 * 9
     assert "nan" not in (tmp_path / "concentrations.csv").read_text().lower()
@@ -71,11 +72,24 @@ def test_quality_has_the_documented_columns_and_says_what_went_wrong(tmp_path):
     rows = rows_of(tmp_path / "quality.csv")
     assert list(rows[0]) == [
         "spectrum", "snr", "linewidth_hz", "linewidth_ppm", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd",
-        "converged", "status",
+        "converged", "status", "fqn", "residual_peak", "residual_durbin_watson", "unexplained", "at_bounds", "flags",
     ]  # fmt: skip
+    assert rows[fits.BAD_ROW]["flags"] == "not_fitted"
+    assert rows[0]["flags"] == ""
     assert [row["converged"] for row in rows] == ["True", "False", "True", "True"]
     assert rows[fits.BAD_ROW]["snr"] == ""
     assert "NaN" in rows[fits.BAD_ROW]["status"]
+
+
+def test_beside_the_quality_table_lies_what_its_columns_and_flags_mean(tmp_path):
+    result = fits.batch()
+    write_quality(tmp_path / "quality.csv", quality_of(result), layout_of(result.data))
+    meaning = json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))
+    assert set(rows_of(tmp_path / "quality.csv")[0]) - {"spectrum"} == set(meaning["columns"])
+    assert "divided by the standard deviation of the noise" in meaning["columns"]["snr"]
+    assert meaning["flags"]["no_signal"]["severe"]
+    bits = [flag["bit"] for flag in meaning["flags"].values()]
+    assert bits == list(range(len(bits)))
 
 
 def test_mrsi_rows_name_their_voxel(tmp_path):
@@ -120,7 +134,7 @@ def test_maps_lie_where_the_data_lie(tmp_path):
     written = write_maps(tmp_path, table_of(result), quality_of(result), layout_of(result.data), meta)
     assert {path.name for path in written} >= {
         "amplitude_NAA.nii.gz", "sd_tCr.nii.gz", "crlb_percent_Glu.nii.gz", "ratio_tcr_NAA.nii.gz", "snr.nii.gz",
-        "linewidth_hz.nii.gz", "converged.nii.gz",
+        "linewidth_hz.nii.gz", "converged.nii.gz", "flags.nii.gz",
     }  # fmt: skip
     assert not list(tmp_path.glob("concentration_mm*"))
     image = nib.load(tmp_path / "amplitude_NAA.nii.gz")
@@ -133,6 +147,9 @@ def test_maps_lie_where_the_data_lie(tmp_path):
     converged = nib.load(tmp_path / "converged.nii.gz").get_fdata()
     assert converged[0, 1, 0] == 0
     assert converged.sum() == 3
+    flags = nib.load(tmp_path / "flags.nii.gz").get_fdata()
+    assert flags[0, 1, 0] == 1  # bit 0: not fitted
+    assert flags.sum() == 1
 
 
 def test_maps_of_a_file_without_geometry_take_that_of_the_written_data(tmp_path):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import TRUTH, basis, data
+from synthetic import ACQUISITION, TRUTH, basis, data
 
+from diffmrs.data import MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting import fit
 from diffmrs.fitting.noise import noise_sd
 from diffmrs.model import PolynomialBaseline, covariance_bound, fisher_information, model_for
-from diffmrs.uncertainty import parametric_bootstrap
+from diffmrs.uncertainty import parametric_bootstrap, residual_bootstrap, truncated_normal_interval
 
 
 def test_bound_of_a_single_amplitude_is_noise_over_energy(x64):
@@ -56,21 +57,23 @@ def test_two_members_that_look_alike_get_a_large_bound_not_nan():
 @pytest.mark.parametrize("n_points", [1024, 512])
 def test_noise_is_measured_where_there_is_no_signal(sigma, n_points):
     measured = data(noise_sd=sigma, n_points=n_points)
-    model = model_for(basis(n_points=n_points), ppm_range=(0.5, 4.2), groups=(0,) * 8, baseline=PolynomialBaseline())
+    model = model_for(
+        basis(n_points=n_points), ppm_range=(0.5, 4.2), groups=(0,) * 8, shims=(0,) * 8, baseline=PolynomialBaseline()
+    )
     spectrum = np.fft.fftshift(np.fft.fft(np.asarray(measured.fid)))
     assert float(noise_sd(jnp.asarray(spectrum), model)) == pytest.approx(sigma * n_points**0.5, rel=0.15)
 
 
 def test_noise_comes_from_the_tail_when_the_window_fills_the_band():
     measured = data(noise_sd=0.5)
-    model = model_for(basis(), ppm_range=(-3.0, 12.0), groups=(0,) * 8, baseline=PolynomialBaseline())
+    model = model_for(basis(), ppm_range=(-3.0, 12.0), groups=(0,) * 8, shims=(0,) * 8, baseline=PolynomialBaseline())
     spectrum = np.fft.fftshift(np.fft.fft(np.asarray(measured.fid)))
     assert float(noise_sd(jnp.asarray(spectrum), model)) == pytest.approx(0.5 * 32, rel=0.15)
 
 
 @pytest.mark.slow
 def test_the_bound_is_the_spread_of_repeated_fits_and_the_intervals_cover():
-    result = fit(data(noise_sd=0.5), basis())
+    result = fit(data(noise_sd=0.5), basis(), priors="none", baseline=PolynomialBaseline(2))
     truth = jax.tree.map(jnp.asarray, result.estimate.parameters)
     copies = parametric_bootstrap(
         truth, result.basis, result.model, float(result.estimate.noise_sd), n_copies=300, key=jax.random.key(1)
@@ -81,17 +84,55 @@ def test_the_bound_is_the_spread_of_repeated_fits_and_the_intervals_cover():
     assert len(strong) >= 5
     ratio = (error.std(axis=0) / sd)[strong]
     assert (ratio > 0.85).all() and (ratio < 1.15).all()  # 300 copies: SD known to 4 %
-    covered = (np.abs(error) <= 1.96 * np.asarray(copies.sd.amplitude)).mean(axis=0)[strong]
-    assert (covered > 0.90).all() and covered.mean() == pytest.approx(0.95, abs=0.02)
+    low, high = truncated_normal_interval(np.asarray(copies.amplitude_centre), np.asarray(copies.amplitude_spread))
+    covered = ((low <= truth.amplitude) & (truth.amplitude <= high)).mean(axis=0)
+    assert (covered > 0.90).all() and covered.mean() == pytest.approx(0.95, abs=0.025)
+
+
+SMALL = ("NAA", "Cr", "GPC")
+PLAIN = {"priors": "none", "baseline": PolynomialBaseline(0)}
+
+
+def small_fit():
+    fids = np.stack([data(noise_sd=0.5).fid, 0 * data().fid])
+    return fit(MRSData(fids, ACQUISITION), basis(SMALL), **PLAIN)
 
 
 def test_bootstrap_is_reproducible_from_its_key_and_refuses_nonsense():
-    result = fit(data(noise_sd=0.5), basis(("NAA", "Cr", "GPC")))
-    arguments = (result.estimate.parameters, result.basis, result.model)
-    first, second = (
+    result = small_fit()
+    first = jax.tree.map(lambda leaf: leaf[0], result.estimate.parameters)
+    arguments = (first, result.basis, result.model)
+    one, two = (
         parametric_bootstrap(*arguments, 10.0, n_copies=2, key=jax.random.key(3)).parameters.amplitude for _ in "ab"
     )
-    np.testing.assert_array_equal(first, second)
-    assert not np.array_equal(first[0], first[1])
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one[0], one[1])
     with pytest.raises(InputError, match="must be positive"):
         parametric_bootstrap(*arguments, 0.0, n_copies=2, key=jax.random.key(3))
+
+
+def test_residuals_drawn_anew_spread_estimates_as_their_bound_says():
+    result = small_fit()  # the members left out of the basis stay as structure in the residual
+    copies = residual_bootstrap(result, 0, n_copies=60, key=jax.random.key(4))
+    amplitude = np.asarray(copies.parameters.amplitude)
+    estimate = jax.tree.map(lambda leaf: leaf[0], result.flat())
+    excess = float(estimate.chi2_reduced) ** 0.5
+    ratio = amplitude.std(axis=0) / (excess * estimate.sd.amplitude)
+    assert (ratio > 0.3).all() and (ratio < 3).all()
+    centred = np.abs(amplitude.mean(axis=0) - estimate.parameters.amplitude) / amplitude.std(axis=0)
+    assert (centred < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"index": 2}, "index is 2"),
+        ({"index": 1}, "spectrum 1 not fitted"),
+        ({"n_copies": 0}, "n_copies is 0"),
+        ({"block_points": 4000}, "block_points is 4000"),
+    ],
+)
+def test_residual_bootstrap_refuses_nonsense(changed, says):
+    arguments = {"index": 0, "n_copies": 2, "key": jax.random.key(0)} | changed
+    with pytest.raises(InputError, match=says):
+        residual_bootstrap(small_fit(), arguments.pop("index"), **arguments)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.axes import spectrum_of
 from diffmrs.fitting.coordinates import Bounds, bounds_of, sd_of_parameters, to_parameters, to_vector
@@ -24,6 +24,8 @@ from diffmrs.model.signal import SignalModel
 from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
 
+_ROUGH = 0.3  # standard deviations; near enough to judge the stiffness of the baseline
+
 
 @container()
 @dataclass(frozen=True)
@@ -39,7 +41,12 @@ class Estimate:
         amplitude_covariance: covariance of the amplitudes, data units squared. [..., members, members]
         crlb_covariance: the same without the constraints on ratios of amplitudes: what the data alone say.
             [..., members, members]
-        amplitude_centre: where each amplitude would be, were it not kept at zero or above, data units. [..., members]
+        amplitude_centre: mean of the normal whose part above zero is the posterior of an amplitude, the bounds of all
+            other parameters taken into account, data units; may be negative. [..., members]
+        amplitude_spread: standard deviation of that normal, data units. [..., members]
+        amplitude_mean: mean of the posterior inside the bounds, data units. [..., members]
+        bounded_covariance: covariance of the amplitudes inside the bounds, data units squared.
+            [..., members, members]
         noise_sd: standard deviation of the noise in the real part of the spectrum, data units. [...]
         chi2_reduced: sum of squared residuals over noise variance and degrees of freedom; 1 when the model
             explains all but the noise. [...]
@@ -54,6 +61,9 @@ class Estimate:
     amplitude_covariance: jax.Array
     crlb_covariance: jax.Array
     amplitude_centre: jax.Array
+    amplitude_spread: jax.Array
+    amplitude_mean: jax.Array
+    bounded_covariance: jax.Array
     noise_sd: jax.Array
     chi2_reduced: jax.Array
     dimensions: jax.Array
@@ -111,6 +121,47 @@ def fit_fid(
     Returns:
         The estimate. Never raises under `jit`; `Estimate.status` tells how it went.
     """
+    posed = pose(fid, table, model, priors, bounds=bounds, optimiser=optimiser)
+    problem, narrow, noise, unit, valid = posed.problem, banded(model, bounds), posed.noise, posed.unit, posed.valid
+    solve, lower, upper = solver_for(narrow, bounds, optimiser, fid.real.dtype)
+    solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, posed.start)
+
+    value, slope = pieces(solution.x, problem, narrow)
+    smoother = smoother_for(narrow, problem.stiffness)
+    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, posed.spread)
+    freedom = 2 * model.n_window - found.dimensions
+    chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
+    if inflate:  # as if the noise were as large as the residual, where that is larger
+        found = posterior(
+            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, posed.spread
+        )
+    estimate = _estimate(solution, found, chi2, smoother.dimensions, noise, unit, table, model)
+    status = jnp.where(valid, solution.status, Status.INVALID)
+    estimate = replace(estimate, status=status)
+    return jax.tree.map(lambda leaf: _nan_unless(valid, leaf), estimate)
+
+
+class Posed(NamedTuple):
+    """A spectrum as a least-squares problem, stiffness and misfit chosen."""
+
+    problem: Problem
+    start: Float[Array, " n"]
+    noise: Float[Array, ""]  # standard deviation of the noise in the real part of the spectrum
+    unit: Float[Array, ""]  # of the problem: the noise, but for noiseless data
+    valid: Bool[Array, ""]  # whether the data can be fitted
+    spread: Float[Array, "candidates n"]  # SᵀS is the covariance that the choice of the stiffness adds
+
+
+def pose(
+    fid: Complex[Array, " points"],
+    table: FitTable,
+    model: SignalModel,
+    priors: Priors | None = None,
+    *,
+    bounds: Bounds = Bounds(),
+    optimiser: LevenbergMarquardt = LevenbergMarquardt(),
+) -> Posed:
+    """The problem that `fit_fid` solves, with the same arguments, and where it starts."""
     real = fid.real.dtype
     priors = priors_for((), ("",) * len(model.groups), model) if priors is None else priors
     valid = jnp.all(jnp.isfinite(fid)) & jnp.any(fid != 0)
@@ -121,35 +172,32 @@ def fit_fid(
     unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * jnp.abs(inside).max()))
     coarse = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
     start = jax.lax.stop_gradient(to_vector(coarse))
+    one = jnp.ones((), real)
+    problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
+    spread = jnp.zeros((0, start.size), real)
+    if _is_tuned(model, priors):
+        narrow = banded(model, bounds)
+        rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
+        solve, lower, upper = solver_for(narrow, bounds, rough, real)
+        tuned, start, spread = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
+        problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
+    return Posed(problem, start, noise, unit, valid, spread)
 
-    narrow = banded(model, bounds)
+
+def solver_for(model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, real: Any) -> tuple[Any, Any, Any]:
+    """What solves a problem from a start, and the lower and upper bounds it keeps."""
     lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
 
     def solve(problem: Problem, start: Array) -> Solution:
         return optimiser(
-            lambda x: residual(x, problem, narrow),
-            lambda x: linearised(x, problem, narrow),
+            lambda x: residual(x, problem, model),
+            lambda x: linearised(x, problem, model),
             start,
             jnp.asarray(lower),
             jnp.asarray(upper),
         )
 
-    one = jnp.ones((), real)
-    problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
-    if _is_tuned(model, priors):
-        tuned, start = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
-        problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
-    solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, start)
-
-    value, slope = pieces(solution.x, problem, narrow)
-    smoother = smoother_for(narrow, problem.stiffness)
-    found = posterior(solution.x, value, slope, smoother, noise / unit)
-    estimate = _estimate(solution, found, smoother.dimensions, noise, unit, table, model)
-    if inflate:
-        estimate = _inflated(estimate)
-    status = jnp.where(valid, solution.status, Status.INVALID)
-    estimate = replace(estimate, status=status)
-    return jax.tree.map(lambda leaf: _nan_unless(valid, leaf), estimate)
+    return solve, lower, upper
 
 
 def _is_tuned(model: SignalModel, priors: Priors) -> bool:
@@ -159,26 +207,28 @@ def _is_tuned(model: SignalModel, priors: Priors) -> bool:
 
 def _tuned(
     problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
-) -> tuple[Problem, Array]:
-    """The problem with the stiffness and the misfit that a first fit finds, and the answer of that fit."""
+) -> tuple[Problem, Array, Array]:
+    """The problem with the stiffness and misfit of a first fit, its answer, and how far the choice spreads answers."""
     baseline = model.baseline
     given = np.zeros(1)
     if isinstance(baseline, SplineBaseline):
         given = baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
     candidates = jnp.asarray(given, problem.stiffness.dtype)
-    first = problem._replace(stiffness=candidates[candidates.size // 2])
+    # From the limp side: what a stiff baseline cannot follow would bend the other parameters too far to be undone here.
+    first = problem._replace(stiffness=candidates[candidates.size // 4])
     x = solve(first, start).x
     value, slope = pieces(x, first, model)
     each = [smoother_for(model, candidate) for candidate in candidates]
     smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
     free = ((x > lower) & (x < upper)).astype(x.dtype)
-    best, excess = best_stiffness(value, slope, free, smoothers)
-    return problem._replace(stiffness=candidates[best], misfit=jnp.sqrt(excess)), x
+    choice = best_stiffness(value, slope, free, smoothers)
+    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice.spread
 
 
 def _estimate(
     solution: Solution,
     found: Posterior,
+    chi2_reduced: Array,
     baseline_dimensions: Array,
     noise: Array,
     unit: Array,
@@ -188,17 +238,19 @@ def _estimate(
     """Everything in the units of data and basis."""
     amplitude_unit = unit / table.basis_scale
     members = len(model.groups)
-    fitted = replace(_wrapped(to_parameters(solution.x, model)), baseline=found.baseline)
+    fitted = replace(wrapped(to_parameters(solution.x, model)), baseline=found.baseline)
     sd = sd_of_parameters(found.covariance, found.baseline_variance, model)
-    freedom = 2 * model.n_window - found.dimensions
     return Estimate(
-        parameters=_in_units(fitted, amplitude_unit, unit),
-        sd=_in_units(sd, amplitude_unit, unit),
+        parameters=in_units(fitted, amplitude_unit, unit),
+        sd=in_units(sd, amplitude_unit, unit),
         amplitude_covariance=found.covariance[:members, :members] * amplitude_unit**2,
         crlb_covariance=found.without_ratios[:members, :members] * amplitude_unit**2,
-        amplitude_centre=found.centre[:members] * amplitude_unit,
+        amplitude_centre=found.bounded.centre[:members] * amplitude_unit,
+        amplitude_spread=found.bounded.spread[:members] * amplitude_unit,
+        amplitude_mean=found.bounded.mean[:members] * amplitude_unit,
+        bounded_covariance=found.bounded.covariance[:members, :members] * amplitude_unit**2,
         noise_sd=noise,
-        chi2_reduced=found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2,
+        chi2_reduced=chi2_reduced,
         dimensions=found.dimensions,
         baseline_dimensions=baseline_dimensions,
         steps=solution.steps,
@@ -206,23 +258,14 @@ def _estimate(
     )
 
 
-def _inflated(estimate: Estimate) -> Estimate:
-    """Uncertainties for noise as large as the residual, where that is larger than the noise."""
-    excess = jnp.maximum(estimate.chi2_reduced, 1.0)
-    return replace(
-        estimate,
-        sd=jax.tree.map(lambda sd: sd * jnp.sqrt(excess), estimate.sd),
-        amplitude_covariance=estimate.amplitude_covariance * excess,
-        crlb_covariance=estimate.crlb_covariance * excess,
-    )
-
-
-def _wrapped(parameters: Parameters) -> Parameters:
+def wrapped(parameters: Parameters) -> Parameters:
+    """Zero-order phase within half a turn of zero."""
     turns = jax.lax.stop_gradient(jnp.round(parameters.phase0_rad / (2 * jnp.pi)))
     return replace(parameters, phase0_rad=parameters.phase0_rad - 2 * jnp.pi * turns)
 
 
-def _in_units(parameters: Parameters, amplitude_unit: Array, baseline_unit: Array) -> Parameters:
+def in_units(parameters: Parameters, amplitude_unit: Array, baseline_unit: Array) -> Parameters:
+    """Parameters of the problem in the units of data and basis."""
     return replace(
         parameters,
         amplitude=parameters.amplitude * amplitude_unit,

@@ -26,7 +26,7 @@ from diffmrs.priors.sets import all_constraints, own_groups
 from diffmrs.pytree import container
 
 
-@container(static=("model",))
+@container(static=("model", "inflated"))
 @dataclass(frozen=True)
 class FitResult:
     """What was fitted, with what, and the answer.
@@ -37,6 +37,7 @@ class FitResult:
         model: the fixed part of the signal model.
         priors: the soft constraints.
         estimate: the answer, with the leading axes of `data.fid`.
+        inflated: whether uncertainties grew by the residual over the noise where that is above one.
     """
 
     data: MRSData
@@ -44,6 +45,7 @@ class FitResult:
     model: SignalModel
     priors: Priors
     estimate: Estimate
+    inflated: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,14 +122,14 @@ def fit(
     )
     arrays = priors_for(constraints, basis.names, model)
     devices = local_mesh() if mesh is None else mesh
-    rows = _fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
+    rows = fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
     lead = data.fid.shape[:-1]
     estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
-    return FitResult(data, basis, model, arrays, estimate)
+    return FitResult(data, basis, model, arrays, estimate, inflate)
 
 
 @partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))
-def _fit_rows(
+def fit_rows(
     fids: Complex[Array, "spectra points"],
     basis_fid: Complex[Array, "members points"],
     priors: Priors,
@@ -137,6 +139,7 @@ def _fit_rows(
     optimiser: LevenbergMarquardt,
     mesh: Mesh | None,
 ) -> Estimate:
+    """Fit spectra with a basis and a model that go together, all checks made."""
     table = fit_table(basis_fid, model, bounds)
     return over_voxels(
         lambda fid, shared: fit_fid(

@@ -2,14 +2,16 @@ r"""How sure an answer is: the Gaussian that fits the posterior at its maximum (
 
 With the normal matrix $N = J^\top W J + P$ of data and soft constraints, the covariance is $N^{-1}$; without any
 constraint it is the Cramér-Rao bound with every other parameter unknown, the baseline included
-(Cavassila et al. 2001, NMR Biomed 14:278).
+(Cavassila et al. 2001, NMR Biomed 14:278). Bounds cut that Gaussian off (`diffmrs.fitting.bounded`).
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from diffmrs.fitting.bounded import Bounded, cut_off
 from diffmrs.fitting.problem import Pieces
 from diffmrs.fitting.smooth import Smoother, coefficients, off_baseline
 from diffmrs.model.fisher import covariance_bound
@@ -20,7 +22,7 @@ class Posterior(NamedTuple):
 
     covariance: Float[Array, "n n"]  # with all constraints
     without_ratios: Float[Array, "n n"]  # without those on ratios of amplitudes
-    centre: Float[Array, " n"]  # the maximum, were there no bounds
+    bounded: Bounded  # what the bounds leave of it
     baseline: Float[Array, " functions"]  # coefficients
     baseline_variance: Float[Array, " functions"]
     dimensions: Float[Array, ""]  # effective number of parameters, baseline included
@@ -28,7 +30,13 @@ class Posterior(NamedTuple):
 
 
 def posterior(
-    x: Float[Array, " n"], value: Pieces, slope: Pieces, smoother: Smoother, noise: Float[Array, ""]
+    x: Float[Array, " n"],
+    value: Pieces,
+    slope: Pieces,
+    smoother: Smoother,
+    noise: Float[Array, ""],
+    lower: np.ndarray,
+    spread: Float[Array, "candidates n"],
 ) -> Posterior:
     """The posterior around an answer.
 
@@ -38,25 +46,33 @@ def posterior(
         slope: their derivative at x.
         smoother: of the baseline.
         noise: standard deviation of the noise in the unit of the residuals, 1 but for noiseless data.
+        lower: lower bound of each parameter; the Gaussian is cut off at those at zero.
+        spread: SᵀS is the covariance that the choice of the baseline's stiffness adds.
     """
     jacobian = off_baseline(slope.data.T, smoother).T
     information = jacobian.T @ jacobian
     loose = information + slope.values.T @ slope.values
     full = loose + slope.ratios.T @ slope.ratios
-    covariance = covariance_bound(full)
+    at_one = covariance_bound(full)
+    covariance = at_one + spread.T @ spread
     pull = (
         jacobian.T @ off_baseline(value.data, smoother) + slope.ratios.T @ value.ratios + slope.values.T @ value.values
     )
     baseline = coefficients(-value.data, smoother)
     left = value.data + baseline @ smoother.functions
     reach = smoother.kept[:, None] * (smoother.functions @ slope.data)
-    spread = noise**2 * (smoother.kept + jnp.einsum("ki,ij,kj->k", reach, covariance, reach))
+    tied, alone = (jnp.einsum("ki,ij,kj->k", reach, each, reach) for each in (covariance, at_one))
+    # The trace of the matrix that makes the fit of the data: what the penalty lets through is not counted twice.
+    dimensions = jnp.sum(at_one * information) + jnp.sum(smoother.kept - (1 / smoother.kept - 1) * alone)
+    # Without noise there is nothing to cut off, but the algebra needs a width.
+    width = jnp.maximum(noise, 1e-5)
+    bounded = cut_off(x - at_one @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * covariance_bound(loose),
-        centre=x - jnp.diag(covariance) * pull,
+        bounded=bounded,
         baseline=baseline,
-        baseline_variance=spread,
-        dimensions=jnp.sum(covariance * information) + smoother.dimensions,
+        baseline_variance=noise**2 * (smoother.kept + tied),
+        dimensions=dimensions,
         square=left @ left,
     )

@@ -41,14 +41,15 @@ def smoother_for(model: SignalModel, stiffness: Float[Array, ""]) -> Smoother:
 
 def stack(values: Complex[Array, "*batch window"], model: SignalModel) -> Float[Array, "*batch twice"]:
     """Real parts, then imaginary parts, each in units of its noise."""
-    whitened = values * jnp.asarray(model.whitening, values.real.dtype)
+    whitening = jnp.asarray(model.whitening, values.real.dtype)
+    whitened = values * whitening.reshape((1,) * (values.ndim - 1) + (-1,))
     return jnp.concatenate([whitened.real, whitened.imag], axis=-1)
 
 
 def off_baseline(stacked: Float[Array, "*batch twice"], smoother: Smoother) -> Float[Array, "*batch twice"]:
     """What least squares sees once the baseline has followed."""
-    overlap = stacked @ smoother.functions.T
-    return stacked - (overlap * (1 - smoother.left)) @ smoother.functions
+    followed = (1 - smoother.left)[:, None] * smoother.functions
+    return stacked - (stacked @ followed.T) @ smoother.functions
 
 
 def coefficients(stacked: Float[Array, " twice"], smoother: Smoother) -> Float[Array, " functions"]:

@@ -74,7 +74,7 @@ class LevenbergMarquardt:
         initial_damping: first damping, relative to the diagonal of the normal matrix.
     """
 
-    max_steps: int = 60
+    max_steps: int = 100
     tolerance: float = 1e-2
     initial_damping: float = 1e-3
 

@@ -18,6 +18,8 @@ from diffmrs.model.signal import SignalModel, parameters_for
 WIDTHS_HZ = (1.5, 4.0, 8.0, 14.0, 22.0)  # Lorentzian and Gaussian width each; 0.5346 L + ... gives a Voigt 1.6 times it
 _COARSE = 2  # index of the width used while shift and phase are unknown
 _STEP_PPM = 0.02
+_ROUNDS_TO_RANK = 15  # of projected gradient: enough to tell candidates apart
+_ROUNDS_TO_START = 40
 
 
 class StartTable(NamedTuple):
@@ -66,13 +68,13 @@ def find_start(
     coarse_phases = jnp.asarray(np.arange(12) * 2 * np.pi / 12, spectrum.real.dtype)
 
     width = jnp.asarray(_COARSE)
-    gain, _ = _try_all(spectrum, jnp.asarray(coarse_shifts), coarse_phases, table, width, model)
+    gain, _ = _try_all(spectrum, jnp.asarray(coarse_shifts), coarse_phases, table, width, model, _ROUNDS_TO_RANK)
     best = jnp.unravel_index(gain.argmax(), gain.shape)
     shift, phase = jnp.asarray(coarse_shifts)[best[0]], coarse_phases[best[1]]
 
     near = shift + jnp.asarray(np.arange(-2, 3) * max(step // 3, 1))
     near_phases = phase + jnp.asarray(np.arange(-2, 3) * np.pi / 24, phase.dtype)
-    gains, amplitudes = jax.vmap(lambda w: _try_all(spectrum, near, near_phases, table, w, model))(
+    gains, amplitudes = jax.vmap(lambda w: _try_all(spectrum, near, near_phases, table, w, model, _ROUNDS_TO_START))(
         jnp.arange(len(WIDTHS_HZ))
     )
     w, s, p = jnp.unravel_index(gains.argmax(), gains.shape)
@@ -89,17 +91,23 @@ def find_start(
 
 
 def _try_all(
-    spectrum: Array, shifts: Array, phases: Array, table: StartTable, width: Array, model: SignalModel
+    spectrum: Array,
+    shifts: Array,
+    phases: Array,
+    table: StartTable,
+    width: Array,
+    model: SignalModel,
+    rounds: int,
 ) -> tuple[Float[Array, "shifts phases"], Float[Array, "shifts phases members"]]:
     """Explained energy and amplitudes for each shift (in points) and phase at one width."""
     points = jnp.asarray(np.arange(*model.window))[None, :] + shifts[:, None]
     shifted = _off_baseline(spectrum[points % model.n_points], model)
     overlap = shifted @ table.basis[width].conj().T  # [shifts, members]
     rotated = overlap[:, None, :] * jnp.exp(-1j * phases)[None, :, None]
-    return _nonnegative(table.gram[width], rotated.real)
+    return _nonnegative(table.gram[width], rotated.real, rounds)
 
 
-def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"]) -> tuple[Array, Array]:
+def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"], rounds: int) -> tuple[Array, Array]:
     """Gain and argument of max aᵀp - ½ aᵀGa over a ≥ 0, by accelerated projected gradient (Beck & Teboulle 2009)."""
     step = 1.0 / jnp.maximum(jnp.max(jnp.sum(jnp.abs(gram), axis=1)), 1e-30)  # 1 / (bound on the largest eigenvalue)
 
@@ -110,7 +118,7 @@ def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"]) -
         return moved, moved + jnp.asarray(momentum, moved.dtype) * (moved - amplitude)
 
     zero = jnp.zeros_like(overlap)
-    amplitude, _ = jax.lax.fori_loop(0, 40, iterate, (zero, zero))
+    amplitude, _ = jax.lax.fori_loop(0, rounds, iterate, (zero, zero))
     gain = jnp.sum(amplitude * overlap, axis=-1) - 0.5 * jnp.sum(amplitude * (amplitude @ gram), axis=-1)
     return gain, amplitude
 

@@ -60,10 +60,12 @@ class Band:
         halved = jnp.concatenate([0.5 * fid[..., :1], fid[..., 1:]], axis=-1)
         # Twice as fine in frequency is twice as long in time: room for the ringing at both ends.
         fine = jnp.fft.fftshift(jnp.fft.fft(halved, 2 * self.n_points, axis=-1), axes=-1)
-        kept = fine[..., 2 * self.first : 2 * (self.first + self.n_band)]
+        begin = 2 * self.first + self.n_points % 2  # frequency 0 is point n // 2 of n, and point n of 2 n
+        kept = fine[..., begin : begin + 2 * self.n_band]
         # cos² fades; in NumPy and in the precision of the data
         edge = np.sin(0.5 * np.pi * (np.arange(2 * self.n_fade) + 0.5) / (2 * self.n_fade)) ** 2
         taper = np.concatenate([edge, np.ones(2 * (self.n_band - 2 * self.n_fade)), edge[::-1]])
+        taper = taper.reshape((1,) * (fid.ndim - 1) + (-1,))
         long = jnp.fft.ifft(kept * jnp.asarray(taper, fid.real.dtype), axis=-1)
         samples = np.arange(-self.n_guard, self.n_band + self.n_guard) % (2 * self.n_band)
         return long[..., samples]

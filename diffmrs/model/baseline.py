@@ -160,7 +160,9 @@ def smooth_functions(baseline: Baseline, ppm: np.ndarray, whitening: np.ndarray)
     penalty = difference.T @ difference
     values, vectors = eigh(penalty * np.trace(gram) / max(np.trace(penalty), 1e-30), gram)
     values[: len(gram) - np.linalg.matrix_rank(penalty) if len(difference) else len(gram)] = 0.0
-    return SmoothFunctions(vectors.T @ raw, np.maximum(values, 0.0))
+    # Splines without their means add up to nothing: what has no size in the window is no function.
+    seen = np.einsum("kf,kl,lf->f", vectors, stacked @ stacked.T, vectors) > 0.5
+    return SmoothFunctions((vectors.T @ raw)[seen], np.maximum(values, 0.0)[seen])
 
 
 def _stiffness(roughness: np.ndarray, dimensions: float) -> float:
@@ -187,7 +189,7 @@ def _splines(ppm: np.ndarray, knots_per_ppm: float, causal: bool) -> tuple[np.nd
     # Bends cost; slope and height cost little, so that the stiffest baseline of all is a complex constant.
     penalties = [np.diff(np.eye(count), 2, axis=0)]
     penalties += [weight * np.diff(np.eye(count), order, axis=0) for order, weight in _GENTLE]
-    penalty = np.concatenate(penalties)
+    penalty: np.ndarray = np.concatenate(penalties)
     constants = np.stack([np.ones(n), 1j * np.ones(n)])
     if causal:
         room = 4 * n  # on either side, for the tails of the Hilbert transforms

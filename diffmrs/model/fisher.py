@@ -30,6 +30,20 @@ def covariance_bound(information: Float[Array, "n n"]) -> Float[Array, "n n"]:
     scale = 1 / jnp.sqrt(jnp.maximum(jnp.diag(information), 1e-30))
     ridge = n * jnp.finfo(information.dtype).eps
     scaled = information * (scale[:, None] * scale[None, :]) + ridge * jnp.eye(n, dtype=information.dtype)
-    factor = jax.scipy.linalg.cho_factor(scaled, lower=True)
-    inverse = jax.scipy.linalg.cho_solve(factor, jnp.eye(n, dtype=information.dtype))
-    return inverse * (scale[:, None] * scale[None, :])
+    half = inverse_of_lower(jnp.linalg.cholesky(scaled))
+    return (half.T @ half) * (scale[:, None] * scale[None, :])
+
+
+def inverse_of_lower(factor: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """Inverse of a lower triangular matrix, row by row.
+
+    The LAPACK beneath jaxlib starts threads for triangular solves with many right-hand sides, which takes a hundred
+    times as long as the solve when all cores are busy with other voxels.
+    """
+    n = factor.shape[0]
+    unit = jnp.eye(n, dtype=factor.dtype)
+
+    def next_row(i: Array, inverse: Array) -> Array:
+        return inverse.at[i].set((unit[i] - factor[i] @ inverse) / factor[i, i])
+
+    return jax.lax.fori_loop(0, n, next_row, jnp.zeros_like(factor))

@@ -43,7 +43,7 @@ def predict_and_jacobian(
     phase = jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model)
 
     bare_fid = basis_fid * member_modulation(parameters, model)
-    unit_fid = bare_fid * kernel_decay(parameters, model)
+    unit_fid = bare_fid * kernel_decay(parameters, model)[None]
     members_fid = parameters.amplitude[:, None] * unit_fid
     by_group = _sums(members_fid, model.groups) * time_s[None]
     by_shim = _sums(members_fid, model.shims) * time_s[None] ** 2

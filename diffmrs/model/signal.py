@@ -166,7 +166,7 @@ def predict_members(
     """The spectrum of each basis member at unit amplitude, with all phases, shifts and widths."""
     phase = jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model)
     return phase[None] * model.window_of(
-        basis_fid * member_modulation(parameters, model) * kernel_decay(parameters, model)
+        basis_fid * member_modulation(parameters, model) * kernel_decay(parameters, model)[None]
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -85,15 +84,13 @@ def priors_for(constraints: Sequence[Constraint], names: Sequence[str], model: S
     """
     ratios = [c for c in constraints if isinstance(c, RatioPrior)]
     values = [c for c in constraints if isinstance(c, ParameterPrior)]
-    rows = [_row(value, names, model) for value in values]
-    weights = jax.tree.map(lambda *leaves: np.stack(leaves), *rows) if rows else _no_rows(model)
     return Priors(
         numerator=np.array([_amplitudes(r.numerator, names, r.label, 1.0) for r in ratios]).reshape(-1, len(names)),
         denominator=np.array([_amplitudes(r.denominator, names, r.label, 0.0) for r in ratios]).reshape(-1, len(names)),
         ratio_mean=np.array([r.mean for r in ratios]),
         ratio_sd=np.array([r.sd for r in ratios]),
         ratio_side=np.array([_SIDE[r.side] for r in ratios]),
-        weights=weights,
+        weights=_value_weights(values, names, model),
         value_mean=np.array([v.mean for v in values]),
         value_sd=np.array([v.sd for v in values]),
         value_side=np.array([_SIDE[v.side] for v in values]),
@@ -148,29 +145,8 @@ def _amplitudes(weights: Weights, names: Sequence[str], label: str, needed: floa
     return row
 
 
-def _row(value: ParameterPrior, names: Sequence[str], model: SignalModel) -> Parameters:
-    zero = jax.tree.map(lambda leaf: leaf[0], _no_rows(model, 1))
-    field = getattr(zero, value.quantity)
-    if value.quantity in SCALARS:
-        return replace(zero, **{value.quantity: np.ones_like(field)})
-    if field.size == 0:
-        raise InputError(f"prior on {value.label}: the model has no {value.quantity}")
-    per_group = value.quantity in ("lorentzian_fwhm_hz", "frequency_shift_hz")
-    groups = model.groups if per_group else model.shims
-    row = np.zeros_like(field)
-    for name, weight in ((value.member, 1.0), *((n, -w) for n, w in _unit(value.relative_to))):
-        if name not in names:
-            raise InputError(f"prior on {value.label}: the basis has no member {name}; it has {', '.join(names)}")
-        row[groups[names.index(name)]] += weight
-    return replace(zero, **{value.quantity: row})
-
-
-def _unit(weights: Weights) -> Weights:
-    total = sum(weight for _, weight in weights)
-    return tuple((name, weight / total) for name, weight in weights)
-
-
-def _no_rows(model: SignalModel, count: int = 0) -> Parameters:
+def _value_weights(values: Sequence[ParameterPrior], names: Sequence[str], model: SignalModel) -> Parameters:
+    """The weights of each constrained parameter, every field with one more, first axis."""
     sizes = {
         "amplitude": (len(model.groups),),
         "lorentzian_fwhm_hz": (model.n_groups,),
@@ -182,5 +158,23 @@ def _no_rows(model: SignalModel, count: int = 0) -> Parameters:
         "delay_s": (),
         "baseline": (len(model.baseline_roughness),),
     }
-    leaves: dict[str, Any] = {name: np.zeros((count, *size)) for name, size in sizes.items()}
-    return Parameters(**leaves)
+    rows: dict[str, Any] = {name: np.zeros((len(values), *size)) for name, size in sizes.items()}
+    for row, value in enumerate(values):
+        field = rows[value.quantity]
+        if value.quantity in SCALARS:
+            field[row] = 1.0
+            continue
+        if field.shape[1] == 0:
+            raise InputError(f"prior on {value.label}: the model has no {value.quantity}")
+        per_group = value.quantity in ("lorentzian_fwhm_hz", "frequency_shift_hz")
+        groups = model.groups if per_group else model.shims
+        for name, weight in ((value.member, 1.0), *((n, -w) for n, w in _unit(value.relative_to))):
+            if name not in names:
+                raise InputError(f"prior on {value.label}: the basis has no member {name}; it has {', '.join(names)}")
+            field[row, groups[names.index(name)]] += weight
+    return Parameters(**{name: jnp.asarray(leaf) for name, leaf in rows.items()})
+
+
+def _unit(weights: Weights) -> Weights:
+    total = sum(weight for _, weight in weights)
+    return tuple((name, weight / total) for name, weight in weights)

@@ -16,15 +16,16 @@ from diffmrs.quality import Quality
 from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
-METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS)
+METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS, "prior_percent")
 QUALITY_MAPS = ("snr", "linewidth_hz")
 
 
 def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: Layout, header: Header) -> list[Path]:
-    """Write `QUANTITY_METABOLITE.nii.gz` for each metabolite and sum, `snr`, `linewidth_hz` and `converged`.
+    """Write `QUANTITY_METABOLITE.nii.gz` for each metabolite and sum, and `snr`, `linewidth_hz`, `converged`, `flags`.
 
-    Voxels that were not fitted hold 0; `converged.nii.gz` is 1 where a fit converged. A quantity that exists nowhere
-    (concentrations without a water reference) gets no map.
+    Voxels that were not fitted hold 0; `converged.nii.gz` is 1 where a fit converged; `flags.nii.gz` is the sum of
+    2 to the power of the place of each raised flag in `diffmrs.quality.FLAGS`. A quantity that exists nowhere
+    (concentrations without a water reference, `prior_percent` without constraints on ratios) gets no map.
 
     Args:
         folder: where to write; must exist.
@@ -46,6 +47,7 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
             maps |= {f"{quantity}_{_file_name(name)}": values[:, k] for k, name in enumerate(table.names)}
     maps |= {quantity: getattr(quality, quantity) for quantity in QUALITY_MAPS}
     maps["converged"] = quality.converged.astype(float)
+    maps["flags"] = quality.flags.bit_mask().astype(float)
     written = []
     for name, values in maps.items():
         path = folder / f"{name}.nii.gz"

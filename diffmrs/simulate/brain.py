@@ -1,0 +1,44 @@
+"""Concentrations of the healthy adult human brain, for simulations."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from diffmrs.errors import InputError
+from diffmrs.priors.literature import brain_ratios, strong_signals
+from diffmrs.spins.library import canonical_name
+
+
+def brain_concentrations(names: Sequence[str], total_creatine: float = 8.0) -> np.ndarray:
+    """Usual concentration of each metabolite: literature means of its ratio to total creatine (docs/priors_sources.md).
+
+    Args:
+        names: metabolites, under any name that the spin library knows.
+        total_creatine: concentration of Cr+PCr, mM.
+
+    Returns:
+        Concentrations in the unit of `total_creatine`. [metabolites]
+
+    Raises:
+        InputError: the literature tables hold no value for a metabolite.
+    """
+    usual = _usual()
+    for name in names:
+        if canonical_name(name) not in usual:
+            raise InputError(f"no usual concentration of {name} is known; there are {', '.join(usual)}")
+    return total_creatine * np.array([usual[canonical_name(name)] for name in names])
+
+
+def _usual() -> dict[str, float]:
+    """Ratio to total creatine of each metabolite."""
+    sums = {strong.members: strong.ratio_tcr for strong in strong_signals()}
+    usual = {members[0]: ratio for members, ratio in sums.items() if len(members) == 1}
+    for prior in brain_ratios():
+        name, below = prior.numerator[0][0], tuple(member for member, _ in prior.denominator)
+        usual[name] = prior.mean * (sums[below] if below in sums else usual[below[0]])
+    for members, ratio in sums.items():
+        # What is left of a sum once the parts with a ratio of their own are taken off.
+        rest = [member for member in members if member not in usual]
+        for member in rest:
+            usual[member] = (ratio - sum(usual[m] for m in members if m in usual)) / len(rest)
+    return usual

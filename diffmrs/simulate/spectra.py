@@ -1,0 +1,155 @@
+"""Synthetic spectra: parameters drawn from a population, pushed through the signal model, with baseline and noise."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Complex
+
+from diffmrs.axes import fid_of
+from diffmrs.data import Basis, MRSData
+from diffmrs.errors import InputError
+from diffmrs.fitting.engine import over_voxels
+from diffmrs.model.baseline import NoBaseline
+from diffmrs.model.parameters import Parameters
+from diffmrs.model.signal import SignalModel, predict, predict_fid
+from diffmrs.pytree import container
+from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
+from diffmrs.simulate.distributions import Distribution
+from diffmrs.simulate.population import Population, draw_parameters
+
+
+@container()
+@dataclass(frozen=True)
+class Simulated:
+    """Synthetic FIDs and the truth about them; the same leading axes on every field.
+
+    Attributes:
+        fid: with baseline and noise. [..., points]
+        parameters: of the metabolites.
+        baseline: spectrum of the baseline over the whole band, as `diffmrs.axes.spectrum_of` gives it. [..., points]
+        snr: tallest point of the metabolites (real part, phased) in the window over `noise_sd`. [...]
+        noise_sd: standard deviation of the noise in the real part of the spectrum. [...]
+        baseline_height: root mean square of the baseline in the window over the tallest point. [...]
+        baseline_width_ppm: width of the features of the baseline, ppm. [...]
+        baseline_causal: whether its real and imaginary part belong together. [...]
+    """
+
+    fid: jax.Array
+    parameters: Parameters
+    baseline: jax.Array
+    snr: jax.Array
+    noise_sd: jax.Array
+    baseline_height: jax.Array
+    baseline_width_ppm: jax.Array
+    baseline_causal: jax.Array
+
+    def data(self, basis: Basis) -> MRSData:
+        """The FIDs as a measurement sampled like `basis`."""
+        return MRSData(self.fid, basis.acquisition)
+
+
+def simulate_fid(
+    key: Array,
+    population: Population,
+    basis_fid: Complex[Array, "members points"],
+    model: SignalModel,
+    *,
+    snr: Distribution,
+    baseline: RandomBaseline | None = None,
+) -> Simulated:
+    """One synthetic FID. A pure function for `jit` and `vmap`.
+
+    Args:
+        key: `jax.random` key.
+        population: where the parameters are drawn from.
+        basis_fid: FID of each basis member, sampled as `model.acquisition` says.
+        model: the fixed part; its own baseline is not used.
+        snr: signal-to-noise ratio, as in `diffmrs.quality.DEFINITIONS`.
+        baseline: smooth signal that the basis does not hold; none when absent.
+    """
+    key_parameters, key_noise, key_snr, key_baseline, key_height, key_width, key_causal = jax.random.split(key, 7)
+    bare = replace(model, baseline=NoBaseline())
+    parameters = draw_parameters(key_parameters, population, bare)
+    upright = replace(parameters, phase0_rad=0 * parameters.phase0_rad)
+    height = model.window_of(predict_fid(upright, basis_fid, bare)).real.max()
+
+    spectrum = predict(parameters, basis_fid, replace(bare, window=(0, model.n_points)))
+    extra, over, width, causal = _no_baseline(spectrum)
+    if baseline is not None:
+        width, over = baseline.width_ppm.draw(key_width, ()), baseline.height.draw(key_height, ())
+        causal = jax.random.bernoulli(key_causal, baseline.causal)
+        extra = over * height * draw_baseline(key_baseline, width, causal, model).astype(spectrum.dtype)
+    ratio = snr.draw(key_snr, ())
+    noise = jax.random.normal(key_noise, (2, model.n_points), spectrum.real.dtype) * height / ratio
+    return Simulated(
+        fid=fid_of(spectrum + extra + jax.lax.complex(noise[0], noise[1])),
+        parameters=parameters,
+        baseline=extra,
+        snr=ratio,
+        noise_sd=height / ratio,
+        baseline_height=over,
+        baseline_width_ppm=width,
+        baseline_causal=causal,
+    )
+
+
+def simulate_spectra(
+    key: Array,
+    population: Population,
+    basis: Basis,
+    model: SignalModel,
+    count: int,
+    *,
+    snr: Distribution,
+    baseline: RandomBaseline | None = None,
+) -> Simulated:
+    """Many synthetic FIDs, each with parameters, baseline and noise of its own.
+
+    Args:
+        key: `jax.random` key; the same key, the same spectra.
+        population: where the parameters are drawn from.
+        basis: what they are made of.
+        model: the fixed part, from `diffmrs.model.model_for` with this basis.
+        count: how many.
+        snr: signal-to-noise ratio, as in `diffmrs.quality.DEFINITIONS`.
+        baseline: smooth signal that the basis does not hold; none when absent.
+
+    Returns:
+        The FIDs and the truth, [count, ...] on every field.
+
+    Raises:
+        InputError: the count is not positive, or the basis is not the one of the model.
+    """
+    if count < 1:
+        raise InputError(f"count is {count}; at least 1 spectrum must be asked for")
+    if len(basis.names) != len(model.groups) or basis.n_points != model.n_points:
+        raise InputError(
+            f"the basis has {len(basis.names)} members of {basis.n_points} points, but the model is for "
+            f"{len(model.groups)} of {model.n_points}"
+        )
+    return _simulated(jax.random.split(key, count), population, jnp.asarray(basis.fid), model, snr, baseline)
+
+
+@partial(jax.jit, static_argnames="model")
+def _simulated(
+    keys: Array,
+    population: Population,
+    basis_fid: Array,
+    model: SignalModel,
+    snr: Distribution,
+    baseline: RandomBaseline | None,
+) -> Simulated:
+    def one(bits: Array, shared: Any) -> Simulated:
+        population, basis_fid, snr, baseline = shared
+        return simulate_fid(jax.random.wrap_key_data(bits), population, basis_fid, model, snr=snr, baseline=baseline)
+
+    # As bits: `jax.lax.map` cannot cut an array of keys into whole chunks.
+    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline))
+
+
+def _no_baseline(spectrum: Array) -> tuple[Array, Array, Array, Array]:
+    zero = jnp.zeros((), spectrum.real.dtype)
+    return jnp.zeros_like(spectrum), zero, zero, jnp.zeros((), bool)
