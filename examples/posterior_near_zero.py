@@ -27,7 +27,9 @@ def main(figure_path: str = "posterior_near_zero.png") -> None:
     result = fit(demo.data, demo.basis, priors="none")
     samples = sample_posterior(result, 0, jax.random.key(2), 400, n_warmup=200)
     print(f"divergences {int(samples.divergences)}, acceptance {float(samples.acceptance):.2f}")
-    print(f"worst R-hat {float(samples.r_hat.max()):.3f}, fewest independent {float(samples.effective_samples.min()):.0f}")
+    print(
+        f"worst R-hat {float(samples.r_hat.max()):.3f}, fewest independent {float(samples.effective_samples.min()):.0f}"
+    )
 
     rows = result.flat()
     centre, spread = rows.amplitude_centre[0], rows.amplitude_spread[0]
