@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.preprocess import correct_eddy_currents, remove_water

@@ -1,7 +1,7 @@
 """A measured macromolecule spectrum made ready to be a member of a basis set.
 
-A metabolite-nulled scan (inversion recovery) still holds noise, residual water, what is left of metabolites with a short
-T1 (the CH2 of creatine above all), and the phase and frequency offset of the scan; the basis member holds none of these.
+A metabolite-nulled scan (inversion recovery) still holds noise, residual water, what is left of metabolites with a
+short T1 (the CH2 of creatine above all), and the phase and frequency offset of the scan; the basis member holds none.
 """
 
 from dataclasses import dataclass
@@ -63,9 +63,9 @@ def measured_macromolecules(
 ) -> MeasuredMacromolecules:
     """Turn a metabolite-nulled scan into a basis member.
 
-    1. The mean of all FIDs is written as a sum of damped oscillations (HSVD). Those outside `range_ppm` (residual water,
-       noise) and those narrower than `narrowest_ppm` (residual metabolites) are left out; the sum of the others is free
-       of noise, and reaches back to time zero although the first two samples are not used.
+    1. The mean of all FIDs is written as a sum of damped oscillations (HSVD). Those outside `range_ppm` (residual
+       water, noise) and those narrower than `narrowest_ppm` (residual metabolites) are left out; the sum of the others
+       is free of noise, and reaches back to time zero although the first two samples are not used.
     2. A published set of lines with a stiff baseline is fitted to it. Its phases and its shift are taken off, so that
        the member lies like those of a simulated basis.
 

@@ -117,7 +117,7 @@ WRONG |= {
         ("no member", {k: v for k, v in SHIFT.items() if k != "member"}, "field 'member': found nothing, needed the"),
         ("two units", SHIFT | {"sd_hz": 1.0}, "the value of frequency_shift: found sd_ppm, sd_hz, needed mean_ppm"),
         ("no value", {"quantity": "delay", "source": "s"}, "the value of delay: found nothing, needed mean_ms"),
-        ("no mean", {"quantity": "delay", "sd_ms": 1, "source": "s"}, "field 'mean_ms': found nothing, needed a finite"),
+        ("no mean", {"quantity": "delay", "sd_ms": 1, "source": "s"}, "field 'mean_ms': found nothing, needed a"),
         ("wrong unit", SHIFT | {"sd_deg": 1.0}, "field 'sd_deg' is not known"),
         ("member of a phase", PHASE | {"member": "NAA"}, "field 'member'"),
         ("negative sd", PHASE | {"sd_deg": -1}, "field 'sd_deg': found -1, needed a number above 0"),

@@ -75,5 +75,5 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     evidence = jnp.where(jnp.isnan(evidence), -jnp.inf, evidence)
     weight = jax.nn.softmax(evidence)[:, None]
     steps = jnp.where(weight > 0, steps, 0.0)
-    spread = jnp.sqrt(weight) * (steps - jnp.sum(weight * steps, axis=0))
+    spread = jnp.sqrt(weight) * (steps - jnp.sum(weight * steps, axis=0, keepdims=True))
     return Choice(jnp.argmax(evidence), excess, spread)
