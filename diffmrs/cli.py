@@ -114,10 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--remove-water", action="store_true", help="remove the residual water line first (HSVD)")
     fit.add_argument(
         "--mm",
-        default="auto",
-        metavar="auto|none|SET",
-        help="macromolecule lines: auto adds a measured set when a 1H basis has none (default %(default)s)",
+        action="append",
+        metavar="auto|none|lipids|SET|FILE",
+        help="macromolecule lines: auto adds a measured set when a 1H basis has none; FILE is a measured, "
+        "metabolite-nulled spectrum; may be repeated (default auto)",
     )
+    fit.add_argument("--mm-water", type=Path, metavar="WREF", help="water scan of the measured macromolecules")
     fit.add_argument(
         "--basis-ppm", type=float, metavar="PPM", help="chemical shift a .BASIS file is centred on, ppm (default 4.65)"
     )
@@ -216,7 +218,8 @@ def _fit(arguments: argparse.Namespace) -> None:
         **_concentrations(arguments),
         ecc=arguments.ecc,
         remove_water=arguments.remove_water,
-        macromolecules=arguments.mm,
+        macromolecules=tuple(arguments.mm or ("auto",)),
+        macromolecule_water=arguments.mm_water,
         basis_ppm_reference=arguments.basis_ppm,
         keep_reference=arguments.keep_reference,
         plot_index=arguments.plot_index,

@@ -1,17 +1,19 @@
 """What is done to data and basis between reading and fitting when the user asks for it, for all spectra at once."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.preprocess import correct_eddy_currents, remove_water
 from diffmrs.resampling import resample
-from diffmrs.spins.macromolecules import macromolecule_basis, macromolecule_sets
+from diffmrs.spins.macromolecules import macromolecule_basis, macromolecule_sets, nearest_measured_set
 
 _HIGH_FIELD_MHZ = 190.0
+LIPIDS = ("Lip13a", "Lip13b", "Lip09", "Lip20")  # those that LCModel uses unless told otherwise
 
 
 def without_eddy_currents(data: MRSData, water: MRSData) -> MRSData:
@@ -51,39 +53,58 @@ def without_water(data: MRSData) -> MRSData:
     return data.with_fid(rows.reshape(data.fid.shape))
 
 
-def with_macromolecules(basis: Basis, data: MRSData, choice: str) -> tuple[Basis, str]:
+def with_macromolecules(basis: Basis, data: MRSData, choice: str | Basis | Sequence[str | Basis]) -> tuple[Basis, str]:
     """The basis with macromolecule and lipid members, if they are wanted, and a line that says which.
+
+    Members that the basis has by the same name are not added again.
 
     Args:
         basis: the basis set.
         data: tells the sampling.
         choice: `"none"`; `"auto"`, the set measured in vivo nearest in field when a 1H basis has no macromolecules of
-            its own; or the name of a set, which is added whatever the basis holds.
+            its own; the name of a set, which is added whatever the basis holds; `"lipids"`, the lipids of LCModel;
+            members of one's own, such as those of `diffmrs.measured_mm`; or several of these, one after the other.
 
     Raises:
         InputError: there is no such set, or the basis cannot be resampled to the data.
     """
-    if choice not in ("auto", "none", *macromolecule_sets()):
-        raise InputError(
-            f"macromolecule set {choice!r} is not known; there are auto, none, {', '.join(macromolecule_sets())}"
-        )
+    choices = [choice] if isinstance(choice, str | Basis) else list(choice)
+    told = [""] * len(choices)
+    for index, each in sorted(enumerate(choices), key=lambda item: item[1] == "auto"):  # auto sees what others added
+        basis, told[index] = _with_one(basis, data, each)
+    return basis, "; ".join(told)
+
+
+def _with_one(basis: Basis, data: MRSData, choice: str | Basis) -> tuple[Basis, str]:
+    known = ("auto", "none", "lipids", *macromolecule_sets())
+    if isinstance(choice, str) and choice not in known:
+        raise InputError(f"macromolecule set {choice!r} is not known; there are {', '.join(known)}")
     own = [name for name in basis.names if is_macromolecule(name)]
     if choice == "none" or (choice == "auto" and data.acquisition.nucleus != "1H"):
         return basis, "those of the basis" if own else "none"
-    if choice == "auto" and own:
+    if choice == "auto" and [name for name in own if not name.startswith("Lip")]:
         return basis, f"those of the basis ({', '.join(own)})"
-    chosen = nearest_set(data.acquisition) if choice == "auto" else choice
     basis = resample(basis, data.acquisition, data.n_points)
-    lines = macromolecule_basis(chosen, data.acquisition, data.n_points)
+    if isinstance(choice, Basis):
+        lines, what = resample(choice, data.acquisition, data.n_points), choice.source
+    else:
+        chosen = nearest_measured_set(data.acquisition) if choice == "auto" else choice
+        lines, what = _published(chosen, data), f"set {chosen}"
+    new = [name for name in lines.names if name not in basis.names]
+    if not new:
+        return basis, f"{what}: the basis has them ({', '.join(lines.names)})"
+    lines = lines.select(new)
     # One proton weighs one in the lines; the size of the basis is unknown, so bring both to the same order.
     scale = float(np.abs(np.asarray(basis.fid)).max() / np.abs(np.asarray(lines.fid)).max())
-    lines = Basis(lines.fid * scale, lines.acquisition, lines.names, lines.source)
-    return basis.joined(lines), f"set {chosen} added ({', '.join(lines.names)})"
+    lines = Basis(np.asarray(lines.fid) * scale, lines.acquisition, lines.names, lines.source)
+    return basis.joined(lines), f"{what} added ({', '.join(lines.names)})"
 
 
-def nearest_set(acquisition: Acquisition) -> str:
-    """The macromolecule set measured in vivo at the nearer field: Birch 2017 at 3 T or Bell 2024 at 7 T."""
-    return "bell2024_7t" if acquisition.spectrometer_frequency_mhz > _HIGH_FIELD_MHZ else "birch2017_3t"
+def _published(name: str, data: MRSData) -> Basis:
+    if name != "lipids":
+        return macromolecule_basis(name, data.acquisition, data.n_points)
+    high = data.acquisition.spectrometer_frequency_mhz > _HIGH_FIELD_MHZ
+    return macromolecule_basis("lcmodel_7t" if high else "lcmodel", data.acquisition, data.n_points, LIPIDS)
 
 
 def _check_water(data: MRSData, water: MRSData) -> None:

@@ -16,6 +16,7 @@ from diffmrs.fitting import FitResult, ModelOptions, fit
 from diffmrs.fitting.prepare import default_ppm_range
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
 from diffmrs.io.lcmodel_basis import singlet_width_ppm
+from diffmrs.measured_mm import measured_macromolecules
 from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality, quality_of
 from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
@@ -32,6 +33,7 @@ from diffmrs.results import Layout, MetaboliteTable, table_of, write_concentrati
 from diffmrs.results.layout import layout_of
 from diffmrs.results.maps import lies_elsewhere
 from diffmrs.results.mask import read_mask
+from diffmrs.spins.macromolecules import macromolecule_sets
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,9 @@ class FitOptions:
         water_scaling: how signals become comparable: `"time-zero"` or `"lcmodel"` (areas as LCModel takes them).
         ecc: whether eddy currents are corrected with the water scan.
         remove_water: whether the residual water line is removed first.
-        macromolecules: `"auto"`, `"none"` or the name of a set (see `diffmrs.conditioning.with_macromolecules`).
+        macromolecules: `"auto"`, `"none"`, `"lipids"`, names of sets (see `diffmrs.conditioning.with_macromolecules`),
+            or files with a measured macromolecule spectrum.
+        macromolecule_water: file with the water scan of that measurement, to correct its eddy currents.
         basis_ppm_reference: chemical shift the basis is centred on, when its file cannot say, ppm.
         ppm_range: lower and upper limit of the fit, ppm.
         model: what was chosen about the model.
@@ -70,7 +74,8 @@ class FitOptions:
     water_scaling: str = "time-zero"
     ecc: bool = False
     remove_water: bool = False
-    macromolecules: str = "auto"
+    macromolecules: tuple[str, ...] = ("auto",)
+    macromolecule_water: Path | None = None
     basis_ppm_reference: float | None = None
     keep_reference: bool = False
     plot_index: int | None = None
@@ -125,7 +130,8 @@ def fit_files(options: FitOptions) -> FitRun:
     notes += _notes_on(data)
     _check_range(options, data, basis)
     maps = () if options.tissue is None or options.tissue.maps is None else options.tissue.maps
-    files = (options.data, options.basis, options.mask, options.water, *maps)
+    measured = [Path(name) for name in options.macromolecules if _is_file(name)]
+    files = (options.data, options.basis, options.mask, options.water, *maps, *measured, options.macromolecule_water)
     inputs = tuple(file for file in files if file is not None)
     chosen = _chosen(data, layout)
     _check_plot_index(options.plot_index, chosen)
@@ -135,11 +141,11 @@ def fit_files(options: FitOptions) -> FitRun:
     notes += _notes_on_water(options, water)
     chosen = _conditioned(options, chosen, water)
     basis, added = _located(
-        f"{where}, --mm" if options.macromolecules not in ("auto", "none") else where,
+        where if set(options.macromolecules) <= {"auto", "none"} else f"{where}, --mm",
         with_macromolecules,
         basis,
         chosen,
-        options.macromolecules,
+        [_measured(options, name) for name in options.macromolecules],
     )
     factors = None if water is None else _factors(options, chosen, water, plain_basis, basis.names, layout)
     concentrations = "none, as there is no water scan" if factors is None else factors.words
@@ -279,6 +285,24 @@ def _conditioned(options: FitOptions, data: MRSData, water: MRSData | None) -> M
     if options.ecc and water is not None:
         data = _located(options.water, without_eddy_currents, data, water)
     return without_water(data) if options.remove_water else data
+
+
+def _is_file(macromolecules: str) -> bool:
+    return macromolecules not in ("auto", "none", "lipids", *macromolecule_sets()) and Path(macromolecules).is_file()
+
+
+def _measured(options: FitOptions, name: str) -> str | Basis:
+    """A choice of macromolecules; a file becomes the member made of it, treated like the data."""
+    water = options.macromolecule_water
+    if water is not None and not any(_is_file(each) for each in options.macromolecules):
+        raise InputError("--mm-water serves a measured macromolecule spectrum: name its file with --mm")
+    if not _is_file(name):
+        return name
+    scan = read_measured(Path(name), options.sampling)
+    if water is not None:
+        scan = _located(water, without_eddy_currents, scan, read_measured(water, options.sampling))
+    found = _located(name, measured_macromolecules, without_water(scan))
+    return replace(found.basis, source=found.in_words)
 
 
 def _notes_on(data: MRSData) -> tuple[str, ...]:

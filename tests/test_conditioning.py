@@ -3,10 +3,11 @@ import pytest
 from synthetic import ACQUISITION, TRUTH, basis, data, fid, lines_fid
 
 from diffmrs.axes import Acquisition
-from diffmrs.conditioning import nearest_set, with_macromolecules, without_eddy_currents, without_water
+from diffmrs.conditioning import with_macromolecules, without_eddy_currents, without_water
 from diffmrs.data import MRSData, is_macromolecule
 from diffmrs.errors import InputError
 from diffmrs.fitting import fit
+from diffmrs.spins.macromolecules import nearest_measured_set
 
 TIME = ACQUISITION.time_s(1024)
 EDDY = np.exp(1j * (1.2 * np.exp(-TIME / 0.03) + 0.3))
@@ -45,7 +46,7 @@ def test_macromolecules_are_added_only_where_there_are_none():
     assert own.names == tuple(TRUTH) and "MM09" in told
     assert with_macromolecules(basis(METABOLITES), data(), "none")[0].names == METABOLITES
     assert with_macromolecules(basis(METABOLITES), data(), "lcmodel")[0].names[-1] not in METABOLITES
-    assert nearest_set(Acquisition(2e-4, 297.2)) == "bell2024_7t"
+    assert nearest_measured_set(Acquisition(2e-4, 297.2)) == "bell2024_7t"
 
 
 def water(n_points=1024, dwell_time_s=5e-4, count=1):

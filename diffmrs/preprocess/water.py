@@ -38,21 +38,32 @@ def remove_water(
     low, high = band_ppm
     if not low < high:
         raise InputError(f"water band is {low:g} to {high:g} ppm; the first limit must be the lower one")
+    if not np.isfinite(fid).all():
+        raise InputError("the FID holds NaN or infinite samples; water cannot be removed from it")
+    poles, amplitudes = damped_oscillations(fid, components)
+    ppm = acquisition.hz_to_ppm(np.angle(poles) / (2 * np.pi * acquisition.dwell_time_s))
+    water = (ppm > low) & (ppm < high)
+    oscillations = poles[None, water] ** np.arange(fid.size)[:, None]
+    return (fid - oscillations @ amplitudes[water]).astype(fid.dtype)
+
+
+def damped_oscillations(
+    fid: Complex[np.ndarray, " points"], components: int
+) -> tuple[Complex[np.ndarray, " components"], Complex[np.ndarray, " components"]]:
+    """An FID as a sum of damped oscillations: poles (factor from one sample to the next) and complex amplitudes.
+
+    Raises:
+        InputError: so many cannot be found.
+    """
     lag = min(_LAG, fid.size // 2)
     if not 1 <= components < lag // 2:
         raise InputError(f"{components} components; between 1 and {lag // 2 - 1} can be found in {fid.size} points")
-    if not np.isfinite(fid).all():
-        raise InputError("the FID holds NaN or infinite samples; water cannot be removed from it")
-
     hankel = np.lib.stride_tricks.sliding_window_view(fid[: 2 * lag - 1].astype(complex), lag)
     subspace = _leading_subspace(hankel, components)
     poles = np.linalg.eigvals(np.linalg.lstsq(subspace[:-1], subspace[1:], rcond=None)[0])
     poles = poles / np.maximum(np.abs(poles), 1.0)  # a growing oscillation is not a signal
     oscillations = poles[None, :] ** np.arange(fid.size)[:, None]
-    amplitudes = np.linalg.lstsq(oscillations, fid, rcond=1e-10)[0]
-    ppm = acquisition.hz_to_ppm(np.angle(poles) / (2 * np.pi * acquisition.dwell_time_s))
-    water = (ppm > low) & (ppm < high)
-    return (fid - oscillations[:, water] @ amplitudes[water]).astype(fid.dtype)
+    return poles, np.linalg.lstsq(oscillations, fid, rcond=1e-10)[0]
 
 
 def _leading_subspace(matrix: np.ndarray, rank: int, iterations: int = 12) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Soft constraints in a JSON file: ratios of amplitudes and single parameters, in physical units. See docs/priors.md."""
+"""Soft constraints in a JSON file: ratios of amplitudes and single parameters, in physical units (docs/priors.md)."""
 
 import json
 import math

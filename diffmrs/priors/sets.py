@@ -82,9 +82,7 @@ def _as_fitted(constraint: Constraint, names: Sequence[str], acquisition: Acquis
         return tuple((known(name), weight) for name, weight in weights)
 
     if isinstance(constraint, RatioPrior):
-        return replace(
-            constraint, numerator=renamed(constraint.numerator), denominator=renamed(constraint.denominator)
-        )
+        return replace(constraint, numerator=renamed(constraint.numerator), denominator=renamed(constraint.denominator))
     constraint = replace(
         constraint,
         member=known(constraint.member) if constraint.member else "",

@@ -141,6 +141,11 @@ def macromolecule_basis(
     return Basis(fid, acquisition, chosen.names, source=f"macromolecules: {chosen.source}")
 
 
+def nearest_measured_set(acquisition: Acquisition) -> str:
+    """The macromolecule set measured in vivo at the nearer field: Birch 2017 at 3 T or Bell 2024 at 7 T."""
+    return "bell2024_7t" if acquisition.spectrometer_frequency_mhz > _HIGH_FIELD_MHZ else "birch2017_3t"
+
+
 @functools.lru_cache(maxsize=64)
 def _simulator(acquisition: Acquisition, n_points: int) -> Any:
     return in_float64(jax.jit(functools.partial(_fids, acquisition, n_points)))
