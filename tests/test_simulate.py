@@ -158,4 +158,6 @@ def test_bad_counts_and_foreign_bases_are_refused():
     with pytest.raises(InputError, match="count is 0"):
         clean(0)
     with pytest.raises(InputError, match="3 members of 1024 points, but the model is for 8"):
-        simulate_spectra(jax.random.key(0), ALIKE, synthetic.basis(("NAA", "Cr", "Glu")), MODEL, 1)
+        simulate_spectra(
+            jax.random.key(0), ALIKE, synthetic.basis(("NAA", "Cr", "Glu")), MODEL, 1, snr=Uniform(20.0, 20.0)
+        )
