@@ -78,7 +78,8 @@ def main() -> None:
     wide = simulated_from(wide_population(usual), basis, options.spectra, RandomBaseline(*WIDE_BASELINES))
     control = simulated_from(prior_population(basis, usual), basis, options.control, RandomBaseline(*MILD_BASELINES))
     results = {
-        "command": "python benchmarks/stress.py",
+        "command": f"python benchmarks/stress.py --spectra {options.spectra} --control {options.control} "
+        f"--others {options.others}",
         "wide": compared(wide, basis, usual, strata_of(wide)),
         "control": compared(control, basis, usual, {"all": np.ones(options.control, bool)}),
         "other_choices": other_choices(wide, basis, usual, options.others) if options.others else {},
@@ -255,24 +256,24 @@ def is_suspect(result: FitResult) -> np.ndarray:
 
 
 def with_sums(result: FitResult, simulated: Simulated, usual: np.ndarray) -> Fitted:
-    """Estimates of members and sums, in units of their usual amplitudes."""
+    """Estimates of members and sums, in units of their usual amplitudes, with the intervals that a report gives."""
     rows = result.flat()
-    truth = np.asarray(simulated.parameters.amplitude)[: len(rows.status)]
-    weights = np.array([[name in SUMS[s] for name in result.names] for s in SUMS], float)
-    amplitude, sums = rows.parameters.amplitude, rows.parameters.amplitude @ weights.T
-
-    def sd_of(covariance: np.ndarray) -> np.ndarray:
-        every = np.concatenate([np.eye(len(usual)), weights])
-        return np.sqrt(np.maximum(np.einsum("sm,bmn,sn->bs", every, covariance, every), 0))
-
-    scale = np.concatenate([usual, weights @ usual])
+    every = np.concatenate([np.eye(len(usual)), [[name in SUMS[s] for name in result.names] for s in SUMS]])
+    scale, members = every @ usual, len(usual)
+    centre, spread = rows.amplitude_mean @ every.T, sd_of(rows.bounded_covariance, every)
+    centre[:, :members], spread[:, :members] = rows.amplitude_centre, rows.amplitude_spread
     return Fitted(
-        truth=np.concatenate([truth, truth @ weights.T], axis=1) / scale,
-        estimate=np.concatenate([amplitude, sums], axis=1) / scale,
-        centre=np.concatenate([rows.amplitude_centre, sums], axis=1) / scale,
-        sd=sd_of(rows.amplitude_covariance) / scale,
-        bound=sd_of(rows.crlb_covariance) / scale,
+        truth=np.asarray(simulated.parameters.amplitude)[: len(centre)] @ every.T / scale,
+        estimate=rows.parameters.amplitude @ every.T / scale,
+        centre=centre / scale,
+        spread=spread / scale,
+        bound=sd_of(rows.crlb_covariance, every) / scale,
     )
+
+
+def sd_of(covariance: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Standard deviation of weighted sums. [spectra, sums]"""
+    return np.sqrt(np.maximum(np.einsum("sm,bmn,sn->bs", weights, covariance, weights), 0))
 
 
 def other_choices(simulated: Simulated, basis: Basis, usual: np.ndarray, count: int) -> dict[str, dict[str, float]]:
@@ -288,6 +289,7 @@ def other_choices(simulated: Simulated, basis: Basis, usual: np.ndarray, count: 
         "spline, 1 per ppm": {"baseline": SplineBaseline(1.0)},
         "spline, 2 per ppm": {"baseline": SplineBaseline(2.0)},
         "spline, 4 per ppm": {"baseline": SplineBaseline(4.0)},
+        "spline, from data, at least 1 per ppm": {"baseline": SplineBaseline(range_per_ppm=(1.0, 6.0))},
         "spline, from data, causal": {"baseline": SplineBaseline(causal=True)},
     }
     found, lost = {}, {}
@@ -406,9 +408,9 @@ def worst_cases(compared: dict) -> list[str]:
         lines.append(
             f"- `{name}`: {pulled} is pulled most towards one value (slope {every[pulled]['slope']:.2f}); {biased} is "
             f"off most on average ({every[biased]['bias_percent']:+.0f} % of usual); the 95 % intervals of {bare[0]} "
-            f"hold the truth least often, in {cells[bare]['coverage_95']:.0f} % of the spectra with {bare[1]}; over all "
-            f"spectra those of {len(short)} of {len(every)} hold it in less than 92 %"
-            f"{': ' if short else ''}{', '.join(short)}; worse than a constant: {', '.join(useless) or 'none'}; "
+            f"hold the truth least often, in {cells[bare]['coverage_95']:.0f} % of the spectra with {bare[1]}; over "
+            f"all spectra those of {len(short)} of {len(every)} hold it in less than 92 % ({', '.join(short)}); "
+            f"worse than a constant: {', '.join(useless) or 'none'}; "
             f"lost: {total['lost']} spectra (strong lines more than {LOST_HZ:g} Hz off), of which "
             f"residual, status or a bound tell {total['lost_and_told']}."
         )
@@ -435,7 +437,7 @@ def picture(tables: dict, path: Path) -> None:
             ax.set_ylabel(label)
     axes[1].set_ylim(-1, 1.02)
     axes[2].axhspan(92, 98, color="0.92", zorder=0)
-    axes[0].legend(frameon=False, ncols=3)
+    axes[0].legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes[2].set_xticks(places, names, rotation=60)
     figure.savefig(path, dpi=110)
 

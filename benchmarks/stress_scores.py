@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.stats import norm
+
+from diffmrs.uncertainty import truncated_normal_interval
 
 LEVELS = (50, 68, 90, 95)
 
@@ -16,20 +17,20 @@ class Fitted:
     Attributes:
         truth: what was simulated.
         estimate: what was found.
-        centre: where the estimate would be, were it not kept at zero or above.
-        sd: its posterior standard deviation.
+        centre: mean of the normal whose part above zero is the posterior.
+        spread: its standard deviation.
         bound: its Cramér-Rao bound, constraints on ratios left out.
     """
 
     truth: np.ndarray
     estimate: np.ndarray
     centre: np.ndarray
-    sd: np.ndarray
+    spread: np.ndarray
     bound: np.ndarray
 
     def only(self, rows: np.ndarray) -> "Fitted":
         """Some of the spectra."""
-        return Fitted(*(getattr(self, name)[rows] for name in ("truth", "estimate", "centre", "sd", "bound")))
+        return Fitted(*(getattr(self, name)[rows] for name in ("truth", "estimate", "centre", "spread", "bound")))
 
 
 def scores(fitted: Fitted, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
@@ -62,17 +63,9 @@ def scores(fitted: Fitted, names: tuple[str, ...]) -> dict[str, dict[str, float]
 
 
 def holds_truth(fitted: Fitted, level: float) -> np.ndarray:
-    """Whether the shortest interval of a normal distribution cut at zero holds the truth.
-
-    Its density is highest at the centre, or at zero where the centre is negative: the interval reaches as far down as
-    up, until it meets zero.
-    """
-    above = norm.cdf(fitted.centre / fitted.sd)  # probability that is left by the cut
-    half = norm.ppf(0.5 + 0.5 * level * above)
-    low = fitted.centre - half * fitted.sd
-    one_sided = fitted.centre - fitted.sd * norm.ppf((1 - level) * above)
-    high = np.where(low > 0, fitted.centre + half * fitted.sd, one_sided)
-    return (fitted.truth >= np.maximum(low, 0)) & (fitted.truth <= high)
+    """Whether the interval of highest density, cut at zero, holds the truth."""
+    low, high = truncated_normal_interval(fitted.centre, fitted.spread, level)
+    return (fitted.truth >= low) & (fitted.truth <= high)
 
 
 def over_all(table: dict[str, dict[str, float]], names: tuple[str, ...]) -> dict[str, float]:

@@ -69,8 +69,8 @@ def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     assert list(rows[0]) == [
         "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high", "ratio_tcr",
         "ratio_tcr_ci95_low", "ratio_tcr_ci95_high", "concentration_mm", "concentration_mm_tissue",
-        "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel", "concentration_reference", "prior_percent",
-        "learned_percent",
+        "concentration_mmol_per_kg", "concentration_mmol_per_kg_voxel",
+        "concentration_reference", "prior_percent", "learned_percent",
     ]  # fmt: skip
     assert len(rows) == 4 * 9
     assert "nan" not in (tmp_path / "concentrations.csv").read_text().lower()

@@ -69,7 +69,7 @@ def posterior(
     bounded = cut_off(x - at_one @ pull, width**2 * covariance, jnp.asarray(lower, x.dtype), np.flatnonzero(lower == 0))
     return Posterior(
         covariance=noise**2 * covariance,
-        without_ratios=noise**2 * covariance_bound(loose),
+        without_ratios=noise**2 * (covariance_bound(loose) + spread.T @ spread),
         bounded=bounded,
         baseline=baseline,
         baseline_variance=noise**2 * (smoother.kept + tied),
