@@ -56,7 +56,7 @@ def main() -> None:
         fitted = first if name == "ratios" else diffmrs.fit(spectra, basis, priors=name)
         challenge[name] = challenge_score(fitted, names, truth_mm)
     summary = {
-        "command": "python benchmarks/coverage.py",
+        "command": f"python benchmarks/coverage.py --spectra {options.spectra} --seed {options.seed}",
         "spectra": options.spectra,
         "drawn": drawn,
         "challenge_percent": challenge,
@@ -179,7 +179,8 @@ def totals(amplitude: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def table(drawn: dict, challenge: dict, count: int) -> str:
     lines = [
-        f"95 % intervals that hold the truth, %, {count} spectra drawn per set (`python benchmarks/coverage.py`).",
+        f"95 % intervals that hold the truth, %, {count} spectra drawn per set.",
+        f"(`python benchmarks/coverage.py --spectra {count}`)",
         "",
         "| metabolite | " + " | ".join(f"{name}, {snr}" for name in drawn for snr in drawn[name]) + " |",
         "|---|" + "---|" * sum(len(cells) for cells in drawn.values()),
