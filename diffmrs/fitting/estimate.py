@@ -128,13 +128,12 @@ def fit_fid(
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
-    found = posterior(solution.x, value, slope, smoother, noise / unit, lower, posed.spread)
+    around = partial(posterior, solution.x, value, slope, smoother, lower=lower, spread=posed.spread)
+    found = around(noise / unit, sharpened=problem.misfit)
     freedom = 2 * model.n_window - found.dimensions
     chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
     if inflate:  # as if the noise were as large as the residual, where that is larger
-        found = posterior(
-            solution.x, value, slope, smoother, noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), lower, posed.spread
-        )
+        found = around(noise / unit * jnp.sqrt(jnp.maximum(chi2, 1.0)), sharpened=jnp.ones_like(noise))
     estimate = _estimate(solution, found, chi2, smoother.dimensions, noise, unit, table, model)
     status = jnp.where(valid, solution.status, Status.INVALID)
     estimate = replace(estimate, status=status)

@@ -37,6 +37,7 @@ def posterior(
     noise: Float[Array, ""],
     lower: np.ndarray,
     spread: Float[Array, "candidates n"],
+    sharpened: Float[Array, ""],
 ) -> Posterior:
     """The posterior around an answer.
 
@@ -48,11 +49,13 @@ def posterior(
         noise: standard deviation of the noise in the unit of the residuals, 1 but for noiseless data.
         lower: lower bound of each parameter; the Gaussian is cut off at those at zero.
         spread: SᵀS is the covariance that the choice of the baseline's stiffness adds.
+        sharpened: factor on the constraints in `value` and `slope` that is not theirs: what a constraint alone
+            determines is known to its standard deviation, whatever the misfit it was weighed against.
     """
     jacobian = off_baseline(slope.data.T, smoother).T
     information = jacobian.T @ jacobian
-    loose = information + slope.values.T @ slope.values
-    full = loose + slope.ratios.T @ slope.ratios
+    loose = information + slope.values.T @ slope.values / sharpened**2
+    full = loose + slope.ratios.T @ slope.ratios / sharpened**2
     at_one = covariance_bound(full)
     covariance = at_one + spread.T @ spread
     pull = (

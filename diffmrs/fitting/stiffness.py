@@ -69,7 +69,7 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     costs, log_determinants, steps = jax.lax.map(parts, smoothers.kept)
     bent = smoothers.left > 0
     volume = jnp.sum(jnp.where(bent, jnp.log(jnp.where(bent, smoothers.left, 1.0)), 0.0), axis=1)
-    freedom = residual.shape[0] - free.sum() - smoothers.kept[0].sum()
+    freedom = residual.shape[0] + rows.shape[0] - free.sum() - smoothers.kept[0].sum()
     excess = jnp.maximum(2 * costs[0] / freedom, 1.0)
     evidence = -costs / excess + volume - 0.5 * log_determinants
     evidence = jnp.where(jnp.isnan(evidence), -jnp.inf, evidence)

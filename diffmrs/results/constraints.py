@@ -68,9 +68,7 @@ def constraints_of(result: FitResult) -> ConstraintTable:
     ratio, ratio_sd = _ratios(rows, priors)
     values = _values(rows.parameters, priors.weights)
     side, sd = np.concatenate([priors.ratio_side, priors.value_side]), np.asarray(priors.ratio_sd)
-    # Constraints are weighed against noise as large as the residual; so must be what is left unknown.
-    excess = 1.0 if result.inflated else np.maximum(rows.chi2_reduced, 1.0)[:, None]
-    learned = 100 * np.clip(1 - excess * (ratio_sd / sd) ** 2, 0.0, 1.0)
+    learned = 100 * np.clip(1 - (ratio_sd / sd) ** 2, 0.0, 1.0)
     ratios = [_ratio_in_words(row, result) for row in range(priors.n_ratios)]
     named = [_value_in_words(row, result) for row in range(len(priors.value_mean))]
     return ConstraintTable(

@@ -123,7 +123,7 @@ def _sample(
     value, slope = pieces(x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
     noise = posed.noise / posed.unit
-    found = posterior(x, value, slope, smoother, noise, lower, 0 * posed.spread)
+    found = posterior(x, value, slope, smoother, noise, lower, 0 * posed.spread, jnp.ones_like(noise))
     box = Box(jnp.asarray(lower), jnp.asarray(upper), jnp.sqrt(jnp.diag(found.covariance)))
     inside = jnp.clip(found.bounded.mean, lower + 0.2 * box.scale, upper - 0.2 * box.scale)
 
