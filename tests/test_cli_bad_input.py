@@ -216,6 +216,7 @@ CASES = {
     "water scan that decays at once": (with_water(lambda fid: fid * (np.arange(fid.size) < 3)), "not an unsuppressed"),
     "water scan shorter than the data": (with_water(lambda fid: fid[:512], "--ecc"), "512 points"),
     "water attenuation above one": (with_water(lambda fid: fid, "--water-attenuation", "1.5"), "water_attenuation"),
+    "water of macromolecules without them": (with_options("--mm-water", "no.nii.gz"), "--mm-water"),
     "unknown macromolecules": (with_options("--mm", "mm15"), "mm15"),
     "mask of another shape": (with_mask(np.ones((3, 2, 1), np.uint8)), "(3, 2, 1)"),
     "mask of nothing": (with_mask(np.zeros((2, 2, 1), np.uint8)), "no voxel"),
