@@ -1,6 +1,7 @@
 """The fit of one FID: start, solve, and how sure we are. A pure function for `jit`, `vmap` and `grad`."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
