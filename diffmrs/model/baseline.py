@@ -87,7 +87,7 @@ class SplineBaseline:
     dimensions_per_ppm: float | None = None
     knots_per_ppm: float = 8.0
     causal: bool = False
-    range_per_ppm: tuple[float, float] = (0.28, 6.0)
+    range_per_ppm: tuple[float, float] = (1.0, 6.0)
 
     def __post_init__(self) -> None:
         given = self.dimensions_per_ppm
