@@ -42,9 +42,10 @@ class Estimate:
         amplitude_covariance: covariance of the amplitudes, data units squared. [..., members, members]
         crlb_covariance: the same without the constraints on ratios of amplitudes: what the data alone say.
             [..., members, members]
-        amplitude_centre: mean of the normal whose part above zero is the posterior of an amplitude, the bounds of all
-            other parameters taken into account, data units; may be negative. [..., members]
-        amplitude_spread: standard deviation of that normal, data units. [..., members]
+        amplitude_centre: mean of the normal whose part above zero an interval is taken from, data units: the amplitude,
+            or where its gradient points when it rests at zero, then negative. [..., members]
+        amplitude_spread: standard deviation of that normal, all other parameters unknown and free of their bounds, data
+            units. [..., members]
         amplitude_mean: mean of the posterior inside the bounds, data units. [..., members]
         bounded_covariance: covariance of the amplitudes inside the bounds, data units squared.
             [..., members, members]
@@ -246,8 +247,8 @@ def _estimate(
         sd=in_units(sd, amplitude_unit, unit),
         amplitude_covariance=found.covariance[:members, :members] * amplitude_unit**2,
         crlb_covariance=found.without_ratios[:members, :members] * amplitude_unit**2,
-        amplitude_centre=found.bounded.centre[:members] * amplitude_unit,
-        amplitude_spread=found.bounded.spread[:members] * amplitude_unit,
+        amplitude_centre=found.centre[:members] * amplitude_unit,
+        amplitude_spread=found.spread[:members] * amplitude_unit,
         amplitude_mean=found.bounded.mean[:members] * amplitude_unit,
         bounded_covariance=found.bounded.covariance[:members, :members] * amplitude_unit**2,
         noise_sd=noise,

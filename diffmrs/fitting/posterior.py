@@ -22,6 +22,8 @@ class Posterior(NamedTuple):
 
     covariance: Float[Array, "n n"]  # with all constraints
     without_ratios: Float[Array, "n n"]  # without those on ratios of amplitudes
+    centre: Float[Array, " n"]  # where the gradient of each parameter alone points; below a bound where one holds it
+    spread: Float[Array, " n"]  # its standard deviation, all other parameters unknown and free of their bounds
     bounded: Bounded  # what the bounds leave of it
     baseline: Float[Array, " functions"]  # coefficients
     baseline_variance: Float[Array, " functions"]
@@ -73,6 +75,8 @@ def posterior(
     return Posterior(
         covariance=noise**2 * covariance,
         without_ratios=noise**2 * (covariance_bound(loose) + spread.T @ spread),
+        centre=x - jnp.diag(covariance) * pull,
+        spread=noise * jnp.sqrt(jnp.maximum(jnp.diag(covariance), 0.0)),
         bounded=bounded,
         baseline=baseline,
         baseline_variance=noise**2 * (smoother.kept + tied),

@@ -119,11 +119,11 @@ def table_of(result: FitResult, factors: ConcentrationFactors | None = None) -> 
 def _intervals(rows: Estimate, weights: np.ndarray, names: tuple[str, ...]) -> tuple[Interval, Interval]:
     """95 % intervals of members and sums, and of their ratios to tCr. [spectra, names] each
 
-    A sum rests on mean and covariance of its members inside their bounds.
+    A member rests on its centre, which may be negative; a sum on the amplitudes of its members.
     """
     every = np.concatenate([np.eye(weights.shape[1]), weights])
-    mean = np.asarray(rows.amplitude_mean, np.float64) @ every.T
-    covariance = np.einsum("am,smn,bn->sab", every, np.asarray(rows.bounded_covariance, np.float64), every)
+    mean = np.asarray(rows.parameters.amplitude, np.float64) @ every.T
+    covariance = np.einsum("am,smn,bn->sab", every, np.asarray(rows.amplitude_covariance, np.float64), every)
     members = weights.shape[1]
     variance = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0).copy()
     centre, spread = mean.copy(), np.sqrt(variance)
