@@ -20,6 +20,7 @@ from diffmrs.fitting import ModelOptions  # noqa: E402
 from diffmrs.pipeline import FitOptions, fit_files  # noqa: E402
 from diffmrs.plot import fit_figure  # noqa: E402
 
+LCMODEL_RANGE = (0.2, 4.0)  # ppm, of the runs compared with
 RATIOS = ("tNAA", "tCho", "Ins", "Glx", "Glu")
 LCMODEL = {"tNAA": "NAA+NAAG", "tCho": "GPC+PCh", "Ins": "Ins", "Glx": "Glu+Gln", "Glu": "Glu", "tCr": "Cr+PCr"}
 PRESS30 = "12_basis_sets/press_30ms_3T.basis.gz"
@@ -38,26 +39,25 @@ def cases(data: Path) -> dict[str, tuple[FitOptions, Path]]:
         remove_water=True,
         basis_ppm_reference=4.68,
     )
+    press30 = FitOptions(
+        second / "sub-01_press30_act.nii.gz",
+        data / PRESS30,
+        water=second / "sub-01_press30_ref.nii.gz",
+        ecc=True,
+        remove_water=True,
+    )
+    siemens = FitOptions(third / "svs_se_30_invivo.nii.gz", data / PRESS30, remove_water=True)
+    of_first = first / "reference_results/lcmodel_ecc.table"
+    of_second = second / "reference_results/lcmodel_press30_ecc.table"
+    of_third = third / "reference_results/svs_se_30_invivo_lcmodel.table"
     return {
-        "01 PRESS 35, 1.8-4.2 ppm": (
-            replace(press35, ppm_range=(1.8, 4.2)),
-            first / "reference_results/lcmodel_ecc.table",
-        ),
-        "01 PRESS 35, 0.5-4.2 ppm": (press35, first / "reference_results/lcmodel_ecc.table"),
-        "02 PRESS 30": (
-            FitOptions(
-                second / "sub-01_press30_act.nii.gz",
-                data / PRESS30,
-                water=second / "sub-01_press30_ref.nii.gz",
-                ecc=True,
-                remove_water=True,
-            ),
-            second / "reference_results/lcmodel_press30_ecc.table",
-        ),
-        "06 PRESS 30": (
-            FitOptions(third / "svs_se_30_invivo.nii.gz", data / PRESS30, remove_water=True),
-            third / "reference_results/svs_se_30_invivo_lcmodel.table",
-        ),
+        "01 PRESS 35, 1.8-4.2 ppm": (replace(press35, ppm_range=(1.8, 4.2)), of_first),
+        "01 PRESS 35": (press35, of_first),
+        "01 PRESS 35, 0.2-4.0 ppm": (replace(press35, ppm_range=LCMODEL_RANGE), of_first),
+        "02 PRESS 30": (press30, of_second),
+        "02 PRESS 30, 0.2-4.0 ppm": (replace(press30, ppm_range=LCMODEL_RANGE), of_second),
+        "06 PRESS 30": (siemens, of_third),
+        "06 PRESS 30, 0.2-4.0 ppm": (replace(siemens, ppm_range=LCMODEL_RANGE), of_third),
     }
 
 
