@@ -258,7 +258,7 @@ def test_other_nuclei_have_no_ratios():
 def test_sets_and_constraints_can_be_mixed():
     mine = ratio(0.2, 0.1)
     mixed = all_constraints(("weak", mine), NAMES, ACQUISITION)
-    assert mixed[-1] is mine and mixed[:-1] == prior_set("weak", NAMES, ACQUISITION)
+    assert mixed[-1] == mine and mixed[:-1] == prior_set("weak", NAMES, ACQUISITION)
     assert all_constraints("ratios", NAMES, ACQUISITION) == prior_set("ratios", NAMES, ACQUISITION)
 
 

@@ -81,6 +81,6 @@ def test_every_spectrum_reaches_the_optimum_of_a_perfect_start(monkeypatch):
     missed = [
         (round(float(SHIFTS_PPM[k % 8]), 2), WIDTHS_HZ[k // 8], int(ours.status[k]), float(gap[k]), float(worse[k]))
         for k in range(len(fids))
-        if int(ours.status[k]) != Status.CONVERGED or gap[k] > 0.1 or worse[k] > 1e-3
+        if int(ours.status[k]) != Status.CONVERGED or gap[k] > 0.2 or worse[k] > 1e-3
     ]
     assert not missed

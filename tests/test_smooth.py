@@ -119,7 +119,8 @@ def test_the_most_probable_stiffness_is_that_of_the_dense_marginal_likelihood(x6
             for kept in np.asarray(smoothers.kept)
         ]
         assert int(best) == int(np.argmax([evidence for evidence, _ in dense]))
-        freedom = value.data.size - 4 - float(smoothers.kept[0].sum())
+        rows = value.ratios.size + value.values.size
+        freedom = value.data.size + rows - 4 - float(smoothers.kept[0].sum())
         assert float(spread) == pytest.approx(max(dense[0][1] / freedom, 1.0), rel=1e-6)
         chosen.add(int(best))
     assert len(chosen) >= 4  # the data do decide

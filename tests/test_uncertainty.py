@@ -85,7 +85,8 @@ def test_the_bound_is_the_spread_of_repeated_fits_and_the_intervals_cover():
     ratio = (error.std(axis=0) / sd)[strong]
     assert (ratio > 0.85).all() and (ratio < 1.15).all()  # 300 copies: SD known to 4 %
     low, high = truncated_normal_interval(np.asarray(copies.amplitude_centre), np.asarray(copies.amplitude_spread))
-    covered = ((low <= truth.amplitude) & (truth.amplitude <= high)).mean(axis=0)
+    true = np.asarray(truth.amplitude)[None]
+    covered = ((low <= true) & (true <= high)).mean(axis=0)
     assert (covered > 0.90).all() and covered.mean() == pytest.approx(0.95, abs=0.025)
 
 

@@ -56,6 +56,7 @@ class _State(NamedTuple):
 Residual = Callable[[Float[Array, " n"]], Float[Array, " m"]]
 Linearise = Callable[[Float[Array, " n"]], tuple[Float[Array, " m"], Float[Array, "m n"]]]
 _RUNNING = -1
+_MOOT = 100.0  # times the goal: ten times the tolerance, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class LevenbergMarquardt:
             variance = 2 * state.cost / freedom
             goal = jnp.maximum(self.tolerance**2 * variance, first.shape[0] * rounding)
             goal = jnp.maximum(goal, 4 * epsilon * state.cost)
-            small = (predicted <= goal) & (state.damping <= 10 * self.initial_damping)
+            undamped = state.damping <= 10 * self.initial_damping
+            # A refused step of less than a tenth of a standard deviation: rounding of the cost has the last word.
+            small = undamped & ((predicted <= goal) | (~better & (predicted <= _MOOT * goal)))
             stalled = ~better & ~small & (state.damping > 1e8)
 
             x = jnp.where(better, trial_x, state.x)
