@@ -71,7 +71,7 @@ def test_the_band_shows_the_spectrum_of_the_whole_fid(acquisition, n_points):
         )
         expected = np.asarray(predict_jit(parameters, fids, whole))
         got = np.asarray(predict_jit(parameters, reduced, narrow))
-        assert np.abs(got - expected).max() < 2e-3 * np.abs(expected).max()
+        assert np.abs(got - expected).max() < 5e-3 * np.abs(expected).max()
 
     agrees()
 

@@ -162,7 +162,7 @@ def test_the_data_choose_a_stiff_baseline_where_there_is_none_and_a_limp_one_for
     plain = fid(noise_sd=0.35)
     result = fit(MRSData(np.stack([plain, plain + humps()]), ACQUISITION, ("DIM_DYN",)), basis(), priors="none")
     without, bent = np.asarray(result.estimate.baseline_dimensions)
-    assert without < 4
+    assert without < 8  # the stiffest there is: 1 per ppm of each part
     assert bent > 12
     truth = np.array([TRUTH[name] for name in result.names])
     error = np.abs(np.asarray(result.estimate.parameters.amplitude) - truth) / np.asarray(result.estimate.sd.amplitude)
