@@ -48,13 +48,13 @@ SAMPLINGS = [(ACQUISITION, 1024), (ACQUISITION, 1023), (FAST, 2048), (FAST, 4095
 def test_the_band_shows_the_spectrum_of_the_whole_fid(acquisition, n_points):
     the_basis = with_lines_beside_the_window(acquisition, n_points)
     whole = a_model(the_basis)
-    narrow = whole.banded(SHIFT_PPM)
+    narrow = whole.banded(SHIFT_PPM + 0.15)  # as a fit leaves
     assert narrow.time_s.size < 0.9 * n_points
     fids = jnp.asarray(the_basis.fid, jnp.complex64)
     reduced = narrow.reduce_fid(fids)
     reach = SHIFT_PPM * acquisition.spectrometer_frequency_mhz
 
-    @given(lorentz=st.floats(0, 30), gauss=st.floats(0, 30), shift=st.floats(-reach, reach), skewness=st.floats(-1, 1))
+    @given(lorentz=st.floats(0, 15), gauss=st.floats(0, 15), shift=st.floats(-reach, reach), skewness=st.floats(-1, 1))
     @settings(deadline=None, max_examples=30, derandomize=True)
     def agrees(lorentz, gauss, shift, skewness):
         parameters = replace(
@@ -71,7 +71,7 @@ def test_the_band_shows_the_spectrum_of_the_whole_fid(acquisition, n_points):
         )
         expected = np.asarray(predict_jit(parameters, fids, whole))
         got = np.asarray(predict_jit(parameters, reduced, narrow))
-        assert np.abs(got - expected).max() < 5e-3 * np.abs(expected).max()
+        assert np.abs(got - expected).max() < 2e-3 * np.abs(expected).max()
 
     agrees()
 
