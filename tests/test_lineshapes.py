@@ -3,11 +3,14 @@
 from functools import cache
 
 import numpy as np
+import pytest
 from synthetic import ACQUISITION, LINES, N_POINTS, basis, lines_fid
 
 from diffmrs.data import MRSData
 from diffmrs.fitting import fit
 from diffmrs.model import Lineshape, PolynomialBaseline
+
+pytestmark = pytest.mark.slow  # kernels and several models: mostly compilation
 
 TRUTH = {"NAA": 12.0, "Cr": 8.0, "GPC": 1.4, "Ins": 6.0, "Glu": 9.0}
 KERNEL = Lineshape(kernel_half_width_hz=12.0, kernel_spacing_hz=2.0)

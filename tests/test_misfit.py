@@ -11,6 +11,8 @@ from diffmrs.data import MRSData
 from diffmrs.fitting import fit
 from diffmrs.model import PolynomialBaseline
 
+pytestmark = pytest.mark.slow  # kernels and several models: mostly compilation
+
 TRUTH = {"NAA": 12.0, "Cr": 8.0, "GPC": 1.4}
 REGION = (0.5, 1.75)
 CLEAN, SPOILT = 0, 1
