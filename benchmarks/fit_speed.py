@@ -108,25 +108,23 @@ def timing(batch: MRSData, basis: diffmrs.Basis, calls: int, keywords: dict) -> 
 
 
 def as_markdown(summary: dict) -> str:
-    rows = summary["variants"]
+    """One line per variant that was timed."""
+    before, after = summary["load_before_and_after"]
     lines = [
-        f"Time per spectrum, ms: median of {summary['calls']} calls on {summary['spectra']} spectra, compiled before "
-        f"(in brackets: time of all cores together in the best call, ms; compilation, s). `{summary['command']}`",
+        f"ms per spectrum in a batch of {summary['spectra']}, median of {summary['calls']} calls; {summary['device']}, load "
+        f"{before:.1f} before and {after:.1f} after (`python benchmarks/fit_speed.py`). Where it exceeds core ms / 2, other "
+        "programs were running.",
         "",
-        f"{summary['device']}, load {summary['load_before_and_after'][0]:.1f} before and "
-        f"{summary['load_before_and_after'][1]:.1f} after; the default is in bold.",
-        "",
-        "| priors | baseline | " + " | ".join(LINESHAPES) + " |",
-        "|---" * (2 + len(LINESHAPES)) + "|",
+        "| priors | baseline | line shape | ms | core ms | compile s | steps |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for priors, baseline in product(PRIOR_SETS, BASELINES):
-        cells = []
-        for lineshape in LINESHAPES:
-            row = next(r for r in rows if (r["priors"], r["baseline"], r["lineshape"]) == (priors, baseline, lineshape))
-            text = f"{row['ms_per_spectrum']:.1f}"
-            more = f"({row['core_ms_per_spectrum']:.1f}; {row['compile_s']:.0f})"
-            cells.append(f"{f'**{text}**' if row['default'] else text} {more}")
-        lines.append(f"| `{priors}` | {baseline} | " + " | ".join(cells) + " |")
+    for row in summary["variants"]:
+        mark = "**" if row["default"] else ""
+        names = " | ".join(row[name] for name in ("priors", "baseline", "lineshape"))
+        lines.append(
+            f"| {names} | {mark}{row['ms_per_spectrum']:.1f}{mark} | {row['core_ms_per_spectrum']:.1f} | "
+            f"{row['compile_s']:.0f} | {row['steps']:.1f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
