@@ -111,9 +111,9 @@ def as_markdown(summary: dict) -> str:
     """One line per variant that was timed."""
     before, after = summary["load_before_and_after"]
     lines = [
-        f"ms per spectrum in a batch of {summary['spectra']}, median of {summary['calls']} calls; {summary['device']}, load "
-        f"{before:.1f} before and {after:.1f} after (`python benchmarks/fit_speed.py`). Where it exceeds core ms / 2, other "
-        "programs were running.",
+        f"ms per spectrum in a batch of {summary['spectra']}, median of {summary['calls']} calls; {summary['device']}, "
+        f"load {before:.1f} before and {after:.1f} after (`python benchmarks/fit_speed.py`). Where it exceeds half of "
+        "core ms, other programs were running.",
         "",
         "| priors | baseline | line shape | ms | core ms | compile s | steps |",
         "|---|---|---|---|---|---|---|",
