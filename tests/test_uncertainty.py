@@ -119,7 +119,7 @@ def test_residuals_drawn_anew_spread_estimates_as_their_bound_says():
     estimate = jax.tree.map(lambda leaf: leaf[0], result.flat())
     excess = float(estimate.chi2_reduced) ** 0.5
     ratio = amplitude.std(axis=0) / (excess * estimate.sd.amplitude)
-    assert (ratio > 0.3).all() and (ratio < 3).all()
+    assert (ratio > 0.3).all() and (ratio < 5).all()  # structure as long as a line weighs more than white noise
     centred = np.abs(amplitude.mean(axis=0) - estimate.parameters.amplitude) / amplitude.std(axis=0)
     assert (centred < 1).all()
 
