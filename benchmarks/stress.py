@@ -260,7 +260,7 @@ def with_sums(result: FitResult, simulated: Simulated, usual: np.ndarray) -> Fit
     rows = result.flat()
     every = np.concatenate([np.eye(len(usual)), [[name in SUMS[s] for name in result.names] for s in SUMS]])
     scale, members = every @ usual, len(usual)
-    centre, spread = rows.amplitude_mean @ every.T, sd_of(rows.bounded_covariance, every)
+    centre, spread = rows.parameters.amplitude @ every.T, sd_of(rows.amplitude_covariance, every)
     centre[:, :members], spread[:, :members] = rows.amplitude_centre, rows.amplitude_spread
     return Fitted(
         truth=np.asarray(simulated.parameters.amplitude)[: len(centre)] @ every.T / scale,
