@@ -15,6 +15,18 @@ install_import_hook("diffmrs", "beartype.beartype")
 
 DATA = Path(os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
+# Every compiled function holds several memory mappings, and the system grants a process 65530 of them: a worker that
+# has run a few hundred tests would crash inside the compiler.
+_MOST_MAPPINGS = 25_000
+_MAPPINGS = Path("/proc/self/maps")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    """Let go of compiled code before the system refuses to map more."""
+    if _MAPPINGS.exists() and _MAPPINGS.read_bytes().count(b"\n") > _MOST_MAPPINGS:
+        jax.clear_caches()
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
