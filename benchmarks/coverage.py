@@ -45,7 +45,9 @@ def main() -> None:
     )
     first = diffmrs.fit(spectra, basis)
     basis = first.basis
-    heavy = np.median(first.flat().amplitude_mean / totals(first.flat().parameters.amplitude, basis.names), axis=0)
+    heavy = np.median(
+        first.flat().parameters.amplitude / totals(first.flat().parameters.amplitude, basis.names), axis=0
+    )
     drawn, challenge = {}, {}
     for name in SETS:
         truth, data = draw(basis, name, options.spectra, options.seed, heavy)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import truncnorm
 
-from diffmrs.fitting.bounded import cut_off, half_normal
+from diffmrs.uncertainty.bounded import cut_off, half_normal
 
 
 def test_moments_of_a_cut_normal_are_those_of_scipy(x64):

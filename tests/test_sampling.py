@@ -74,7 +74,8 @@ def test_samples_of_a_spectrum_agree_with_its_fit():
     drawn = samples.amplitude
     assert drawn.shape == (800, 4) and (drawn >= 0).all()
     spread = estimate.amplitude_spread
-    np.testing.assert_allclose(drawn[:, :3].mean(axis=0), estimate.amplitude_mean[:3], atol=0.3 * spread.max())
+    fitted = estimate.parameters.amplitude
+    np.testing.assert_allclose(drawn[:, :3].mean(axis=0), fitted[:3], atol=0.3 * spread.max())
     np.testing.assert_allclose(drawn[:, :3].std(axis=0) / spread[:3], 1, atol=0.2)
     high = truncated_normal_interval(estimate.amplitude_centre, spread).high[3]
     assert (drawn[:, 3] <= high).mean() > 0.9

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
 from diffmrs.errors import InputError
 from diffmrs.model.parameters import Parameters
@@ -85,13 +85,39 @@ def to_parameters(vector: Float[Array, " n"], model: SignalModel) -> Parameters:
     )
 
 
-def jacobian_columns(derivative: Parameters) -> Complex[Array, "window n"]:
-    """Derivative with respect to the vector from the derivative with respect to the named parameters."""
+def jacobian_rows(derivative: Parameters) -> Float[Array, "n any"]:
+    """Derivative with respect to the vector from the derivative with respect to the named parameters, its last axis."""
+    return jnp.concatenate(_rows(derivative))
+
+
+def gradient_of(gradient: Parameters) -> Float[Array, " n"]:
+    """Gradient with respect to the vector from that with respect to the named parameters."""
+    return jnp.concatenate(_rows(gradient))
+
+
+def stacked_rows(real: Parameters, imag: Parameters, factor: Float[Array, " window"]) -> Float[Array, "n twice"]:
+    """The same for real and imaginary parts side by side, each point times a factor.
+
+    Every part is written into its place: putting them together takes XLA several times as long on a CPU.
+    """
+    parts = list(zip(_rows(real), _rows(imag), strict=True))
+    count, n = sum(part.shape[0] for part, _ in parts), factor.shape[0]
+    rows, first = jnp.zeros((count, 2 * n), factor.dtype), 0
+    for upright, turned in parts:
+        last = first + upright.shape[0]
+        if last > first:
+            rows = rows.at[first:last, :n].set(upright * factor[None])
+            rows = rows.at[first:last, n:].set(turned * factor[None])
+        first = last
+    return rows
+
+
+def _rows(derivative: Parameters) -> list[Array]:
     shift = derivative.frequency_shift_hz
-    rows = [
+    return [
         derivative.amplitude,
         derivative.lorentzian_fwhm_hz,
-        shift.sum(axis=0, keepdims=True),
+        jnp.sum(shift, axis=0, keepdims=True),
         shift[1:],
         derivative.gaussian_variance_hz2,
         derivative.third_moment_hz3,
@@ -99,7 +125,6 @@ def jacobian_columns(derivative: Parameters) -> Complex[Array, "window n"]:
         derivative.phase0_rad[None],
         derivative.delay_s[None],
     ]
-    return jnp.concatenate(rows).T
 
 
 def sd_of_parameters(

@@ -12,9 +12,10 @@ from jaxtyping import Array, Bool, Complex, Float
 from diffmrs.axes import spectrum_of
 from diffmrs.fitting.coordinates import Bounds, bounds_of, sd_of_parameters, to_parameters, to_vector
 from diffmrs.fitting.implicit import implicit_solution
+from diffmrs.fitting.near import Near, guess
 from diffmrs.fitting.noise import noise_sd
 from diffmrs.fitting.posterior import Posterior, posterior
-from diffmrs.fitting.problem import Problem, linearised, pieces, residual
+from diffmrs.fitting.problem import Problem, objective, pieces, residual
 from diffmrs.fitting.smooth import Smoother, smoother_for
 from diffmrs.fitting.solver import LevenbergMarquardt, Solution, Status
 from diffmrs.fitting.start import StartTable, find_start, start_table
@@ -22,6 +23,7 @@ from diffmrs.fitting.stiffness import Choice, best_stiffness
 from diffmrs.model.baseline import SplineBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel
+from diffmrs.model.split import Split, split
 from diffmrs.priors.priors import Priors, priors_for
 from diffmrs.pytree import container
 
@@ -46,9 +48,6 @@ class Estimate:
             or where its gradient points when it rests at zero, then negative. [..., members]
         amplitude_spread: standard deviation of that normal, all other parameters unknown and free of their bounds, data
             units. [..., members]
-        amplitude_mean: mean of the posterior inside the bounds, data units. [..., members]
-        bounded_covariance: covariance of the amplitudes inside the bounds, data units squared.
-            [..., members, members]
         noise_sd: standard deviation of the noise in the real part of the spectrum, data units. [...]
         chi2_reduced: sum of squared residuals over noise variance and degrees of freedom; 1 when the model
             explains all but the noise. [...]
@@ -64,8 +63,6 @@ class Estimate:
     crlb_covariance: jax.Array
     amplitude_centre: jax.Array
     amplitude_spread: jax.Array
-    amplitude_mean: jax.Array
-    bounded_covariance: jax.Array
     noise_sd: jax.Array
     chi2_reduced: jax.Array
     dimensions: jax.Array
@@ -77,7 +74,7 @@ class Estimate:
 class FitTable(NamedTuple):
     """What every fit with the same basis shares; made once by `fit_table`."""
 
-    basis_fid: Complex[Array, "members samples"]  # scaled to a largest sample of 1, reduced to the band
+    basis_fid: Split  # [members, samples]; scaled to a largest sample of 1, reduced to the band
     basis_scale: Float[Array, ""]
     floor: Float[Array, " members"]  # amplitude that could just be seen in noise of 1
     start: StartTable
@@ -88,7 +85,8 @@ def fit_table(basis_fid: Complex[Array, "members points"], model: SignalModel, b
     scale = jax.lax.stop_gradient(jnp.abs(basis_fid).max())
     scaled = basis_fid / scale
     start = jax.lax.stop_gradient(start_table(scaled, model))
-    return FitTable(banded(model, bounds).reduce_fid(scaled), scale, 3 / start.norm.max(axis=0), start)
+    reduced = split(banded(model, bounds).reduce_fid(scaled))
+    return FitTable(reduced, scale, 3 / start.norm.max(axis=0), start)
 
 
 def banded(model: SignalModel, bounds: Bounds) -> SignalModel:
@@ -102,6 +100,7 @@ def fit_fid(
     model: SignalModel,
     priors: Priors | None = None,
     *,
+    near: tuple[Near, Array] | None = None,
     inflate: bool = False,
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
@@ -116,6 +115,8 @@ def fit_fid(
         table: from `fit_table`, with the same model and bounds.
         model: the fixed part of the model.
         priors: soft constraints; none when absent.
+        near: fits of similar spectra, from `near_table`, and which of them to start from where it explains the data;
+            all starts are searched for without.
         inflate: whether uncertainties grow by the residual over the noise where that is above one.
         bounds: where the answer may lie.
         optimiser: the solver.
@@ -123,14 +124,18 @@ def fit_fid(
     Returns:
         The estimate. Never raises under `jit`; `Estimate.status` tells how it went.
     """
-    posed = pose(fid, table, model, priors, bounds=bounds, optimiser=optimiser)
-    problem, narrow, noise, unit, valid = posed.problem, banded(model, bounds), posed.noise, posed.unit, posed.valid
-    solve, lower, upper = solver_for(narrow, bounds, optimiser, fid.real.dtype)
-    solution = implicit_solution(solve, lambda x, p: residual(x, p, narrow), lower, upper)(problem, posed.start)
+    posed = pose(fid, table, model, priors, near=near, bounds=bounds)
+    narrow, noise, unit, valid = banded(model, bounds), posed.noise, posed.unit, posed.valid
+    settled = settle(posed, model, bounds, optimiser)
+    problem = settled.problem
+    lower, upper = bounds_of(narrow, bounds)
+    # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
+    derived = implicit_solution(_answer, partial(residual, model=narrow), lower, upper)
+    solution = derived(problem, settled.solution)
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
-    around = partial(posterior, solution.x, value, slope, smoother, lower=lower, spread=posed.spread)
+    around = partial(posterior, solution.x, value, slope, smoother, spread=settled.spread)
     found = around(noise / unit, sharpened=problem.misfit)
     freedom = 2 * model.n_window - found.dimensions
     chi2 = found.square / freedom / jnp.maximum(noise / unit, 1e-30) ** 2
@@ -142,14 +147,25 @@ def fit_fid(
     return jax.tree.map(lambda leaf: _nan_unless(valid, leaf), estimate)
 
 
-class Posed(NamedTuple):
-    """A spectrum as a least-squares problem, stiffness and misfit chosen."""
+def _answer(_: Problem, answer: Solution) -> Solution:
+    return answer
 
-    problem: Problem
+
+class Posed(NamedTuple):
+    """A spectrum as a least-squares problem, and where to begin."""
+
+    problem: Problem  # stiffness and misfit not yet chosen
     start: Float[Array, " n"]
     noise: Float[Array, ""]  # standard deviation of the noise in the real part of the spectrum
     unit: Float[Array, ""]  # of the problem: the noise, but for noiseless data
     valid: Bool[Array, ""]  # whether the data can be fitted
+
+
+class Settled(NamedTuple):
+    """A solved problem, stiffness and misfit chosen."""
+
+    problem: Problem
+    solution: Solution
     spread: Float[Array, "candidates n"]  # SᵀS is the covariance that the choice of the stiffness adds
 
 
@@ -159,8 +175,8 @@ def pose(
     model: SignalModel,
     priors: Priors | None = None,
     *,
+    near: tuple[Near, Array] | None = None,
     bounds: Bounds = Bounds(),
-    optimiser: LevenbergMarquardt = LevenbergMarquardt(),
 ) -> Posed:
     """The problem that `fit_fid` solves, with the same arguments, and where it starts."""
     real = fid.real.dtype
@@ -171,35 +187,75 @@ def pose(
     noise = noise_sd(spectrum, model)
     # In units of the noise the cost is half of χ²; without noise, in units of a small part of the highest peak.
     unit = jax.lax.stop_gradient(jnp.maximum(noise, 1e-4 * jnp.abs(inside).max()))
-    coarse = find_start(jax.lax.stop_gradient(spectrum / unit), table.start, model, 0.75 * bounds.max_shift_ppm)
-    start = jax.lax.stop_gradient(to_vector(coarse))
+    scaled, reach = jax.lax.stop_gradient(spectrum / unit), 0.75 * bounds.max_shift_ppm
+
+    def search() -> Array:
+        return to_vector(find_start(scaled, table.start, model, reach))
+
+    if near is None:
+        start = search()
+    else:
+        tried = guess(scaled, *near, jnp.ones((), real), model, reach)
+        start = jax.lax.cond(tried.trusted, lambda: tried.x, search)
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
-    spread = jnp.zeros((0, start.size), real)
-    if _is_tuned(model, priors):
-        narrow = banded(model, bounds)
-        rough = replace(optimiser, tolerance=max(_ROUGH, optimiser.tolerance))
-        solve, lower, upper = solver_for(narrow, bounds, rough, real)
-        tuned, start, choice = _tuned(jax.lax.stop_gradient(problem), start, narrow, solve, lower, upper)
-        problem = problem._replace(stiffness=tuned.stiffness, misfit=tuned.misfit)
-        spread = choice.spread
-    return Posed(problem, start, noise, unit, valid, spread)
+    return Posed(problem, jax.lax.stop_gradient(start), noise, unit, valid)
 
 
-def solver_for(model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, real: Any) -> tuple[Any, Any, Any]:
-    """What solves a problem from a start, and the lower and upper bounds it keeps."""
-    lower, upper = (bound.astype(real) for bound in bounds_of(model, bounds))
+def settle(posed: Posed, model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt) -> Settled:
+    """Solve a problem; no derivatives pass.
 
-    def solve(problem: Problem, start: Array) -> Solution:
-        return optimiser(
-            lambda x: residual(x, problem, model),
-            lambda x: linearised(x, problem, model),
-            start,
-            jnp.asarray(lower),
-            jnp.asarray(upper),
+    Where the data choose the stiffness of the baseline, or constraints are weighed against the misfit, this takes two
+    rounds: a rough one, after which both are known, and one to the end.
+    """
+    narrow = banded(model, bounds)
+    problem, start = jax.lax.stop_gradient((posed.problem, posed.start))
+    real = start.dtype
+    lower, upper = (jnp.asarray(bound, real) for bound in bounds_of(narrow, bounds))
+    candidates = jnp.asarray(_candidates(narrow), real)
+    nothing = Choice(jnp.zeros((), int), jnp.ones((), real), 0 * start, jnp.zeros((candidates.size, start.size), real))
+
+    def solve(problem: Problem, start: Array, tolerance: Array) -> Solution:
+        return optimiser.minimise(objective(problem, narrow), start, lower, upper, tolerance)
+
+    if not _is_tuned(model, problem.priors):
+        solution = solve(problem, start, jnp.asarray(optimiser.tolerance, real))
+        return Settled(problem, solution, nothing.spread[:0])
+
+    def choose(x: Array, problem: Problem) -> Choice:
+        value, slope = pieces(x, problem, narrow)
+        each = [smoother_for(narrow, candidate) for candidate in candidates]
+        smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
+        free = ((x > lower) & (x < upper)).astype(real)
+        return best_stiffness(value, slope, free, smoothers)
+
+    def again(turn: Array, state: _Settling) -> _Settling:
+        stated = problem._replace(stiffness=state.stiffness, misfit=state.misfit)
+        rough = jnp.asarray(max(_ROUGH, optimiser.tolerance), real)
+        solution = solve(stated, state.start, jnp.where(turn == 0, rough, optimiser.tolerance))
+        choice = jax.lax.cond(turn == 0, lambda: choose(solution.x, stated), lambda: state.choice)
+        return _Settling(
+            jnp.clip(solution.x + choice.step, lower, upper),
+            candidates[choice.best],
+            jnp.sqrt(choice.excess),
+            solution,
+            choice,
         )
 
-    return solve, lower, upper
+    # From the limp side: what a stiff baseline cannot follow would bend the other parameters too far to be undone here.
+    none = Solution(start, jnp.zeros((), real), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+    first = _Settling(start, candidates[candidates.size // 4], jnp.ones((), real), none, nothing)
+    last = jax.lax.fori_loop(0, 2, again, first)
+    tuned = posed.problem._replace(stiffness=last.stiffness, misfit=last.misfit)
+    return Settled(tuned, last.solution, last.choice.spread)
+
+
+class _Settling(NamedTuple):
+    start: Array
+    stiffness: Array
+    misfit: Array
+    solution: Solution
+    choice: Choice
 
 
 def _is_tuned(model: SignalModel, priors: Priors) -> bool:
@@ -207,24 +263,11 @@ def _is_tuned(model: SignalModel, priors: Priors) -> bool:
     return bool(priors.labels) or isinstance(model.baseline, SplineBaseline)
 
 
-def _tuned(
-    problem: Problem, start: Array, model: SignalModel, solve: Any, lower: Any, upper: Any
-) -> tuple[Problem, Array, Choice]:
-    """The problem with the stiffness and the misfit that a first fit finds, its answer, and how sure that is."""
-    baseline = model.baseline
-    given = np.zeros(1)
-    if isinstance(baseline, SplineBaseline):
-        given = baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
-    candidates = jnp.asarray(given, problem.stiffness.dtype)
-    # From the limp side: what a stiff baseline cannot follow would bend the other parameters too far to be undone here.
-    first = problem._replace(stiffness=candidates[candidates.size // 4])
-    x = solve(first, start).x
-    value, slope = pieces(x, first, model)
-    each = [smoother_for(model, candidate) for candidate in candidates]
-    smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
-    free = ((x > lower) & (x < upper)).astype(x.dtype)
-    choice = best_stiffness(value, slope, free, smoothers)
-    return problem._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess)), x, choice
+def _candidates(model: SignalModel) -> np.ndarray:
+    """The values of the stiffness that the data may choose from."""
+    if isinstance(model.baseline, SplineBaseline):
+        return model.baseline.stiffness_candidates(model.ppm, model.baseline_roughness)
+    return np.zeros(1)
 
 
 def _estimate(
@@ -249,8 +292,6 @@ def _estimate(
         crlb_covariance=found.without_ratios[:members, :members] * amplitude_unit**2,
         amplitude_centre=found.centre[:members] * amplitude_unit,
         amplitude_spread=found.spread[:members] * amplitude_unit,
-        amplitude_mean=found.bounded.mean[:members] * amplitude_unit,
-        bounded_covariance=found.bounded.covariance[:members, :members] * amplitude_unit**2,
         noise_sd=noise,
         chi2_reduced=chi2_reduced,
         dimensions=found.dimensions,

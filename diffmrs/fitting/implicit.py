@@ -20,11 +20,11 @@ Theta = TypeVar("Theta")
 
 
 def implicit_solution(
-    solve: Callable[[Theta, Float[Array, " n"]], Solution],
+    solve: Callable[[Theta, Any], Solution],
     residual: Callable[[Float[Array, " n"], Theta], Float[Array, " m"]],
     lower: ArrayLike,
     upper: ArrayLike,
-) -> Callable[[Theta, Float[Array, " n"]], Solution]:
+) -> Callable[[Theta, Any], Solution]:
     """Give a least-squares solver exact derivatives with respect to the data it was given.
 
     Args:
@@ -39,7 +39,7 @@ def implicit_solution(
     """
 
     @jax.custom_jvp
-    def solution(theta: Theta, start: Array) -> Solution:
+    def solution(theta: Theta, start: Any) -> Solution:
         return solve(theta, start)
 
     @solution.defjvp

@@ -4,24 +4,27 @@ The residuals are the spectrum's, in units of its noise and with the baseline so
 constraints. All arguments of the problem sit in one tree, so that an answer can be differentiated in each.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from diffmrs.fitting.coordinates import jacobian_columns, to_parameters
-from diffmrs.fitting.smooth import Smoother, off_baseline, smoother_for, stack
-from diffmrs.model.jacobian import predict_and_jacobian
+from diffmrs.fitting.coordinates import gradient_of, jacobian_rows, stacked_rows, to_parameters
+from diffmrs.fitting.smooth import Smoother, off_baseline, off_twice, smoother_for, stack
+from diffmrs.fitting.solver import Objective, Quadratic
+from diffmrs.model.jacobian import predict_and_pullback, predict_and_split_jacobian
 from diffmrs.model.signal import SignalModel, predict_metabolites
-from diffmrs.priors.priors import Priors, ratio_residual, value_residual
+from diffmrs.model.split import Split
+from diffmrs.priors.priors import Priors, ratio_residual, ratio_slope, value_residual, value_slope
 
 
 class Problem(NamedTuple):
     """What an answer depends on."""
 
     spectrum: Complex[Array, " window"]  # in units of the noise
-    basis_fid: Complex[Array, "members samples"]  # reduced to the band of the model
+    basis_fid: Split  # [members, samples], reduced to the band of the model
     priors: Priors
     floor: Float[Array, " members"]  # amplitude that could just be seen, of each member
     stiffness: Float[Array, ""]
@@ -29,11 +32,11 @@ class Problem(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """A residual or Jacobian in its parts; rows first."""
+    """A residual or its derivative, [n, ...], in parts."""
 
-    data: Float[Array, "twice *n"]  # of the metabolites alone, the baseline not taken off
-    ratios: Float[Array, "ratios *n"]
-    values: Float[Array, "values *n"]
+    data: Float[Array, "*n twice"]  # of the metabolites alone, the baseline not taken off
+    ratios: Float[Array, "*n ratios"]
+    values: Float[Array, "*n values"]
 
 
 def residual(x: Float[Array, " n"], problem: Problem, model: SignalModel) -> Float[Array, " rows"]:
@@ -43,31 +46,59 @@ def residual(x: Float[Array, " n"], problem: Problem, model: SignalModel) -> Flo
     return jnp.concatenate([off_baseline(stack(misfit, model), smoother), *_constraints(x, problem, model)])
 
 
-def linearised(
-    x: Float[Array, " n"], problem: Problem, model: SignalModel
-) -> tuple[Float[Array, " rows"], Float[Array, "rows n"]]:
-    """The residual and its derivative."""
-    value, slope = pieces(x, problem, model)
-    return joined(value, slope, smoother_for(model, problem.stiffness))
+def objective(problem: Problem, model: SignalModel) -> Objective:
+    """What the solver minimises: half the sum of squared residuals."""
+    smoother = smoother_for(model, problem.stiffness)
+
+    def slope(x: Array) -> tuple[Array, Array]:
+        parameters = to_parameters(x, model)
+        metabolites, pullback = predict_and_pullback(parameters, problem.basis_fid, model)
+        white = jnp.asarray(model.whitening, x.dtype)
+        off = _off(metabolites, problem, model)
+        real, imag = jnp.split(off_twice(off, smoother), 2)
+        constraints, pulled = jax.vjp(lambda x: _constraints(x, problem, model), x)
+        gradient = gradient_of(pullback(Split(real * white, imag * white))) + pulled(constraints)[0]
+        rest = jnp.concatenate([off_baseline(off, smoother), *constraints])
+        return 0.5 * rest @ rest, gradient
+
+    def expand(x: Array) -> Quadratic:
+        value, slope = pieces(x, problem, model)
+        return expanded(value, slope, smoother)
+
+    kernel = jax.eval_shape(partial(kernel_residual, model=model), jnp.zeros(model.lineshape.n_kernel)).size
+    rows = 2 * model.n_window + problem.priors.n_ratios + len(problem.priors.value_mean) + kernel
+    return Objective(slope, expand, rows)
+
+
+def expanded(value: Pieces, slope: Pieces, smoother: Smoother) -> Quadratic:
+    """Half the sum of squares to second order (Gauss and Newton), the baseline following."""
+    left = off_baseline(slope.data, smoother)
+    gradient = slope.data @ off_twice(value.data, smoother) + slope.ratios @ value.ratios + slope.values @ value.values
+    normal = left @ left.T + slope.ratios @ slope.ratios.T + slope.values @ slope.values.T
+    rest = jnp.concatenate([off_baseline(value.data, smoother), value.ratios, value.values])
+    return Quadratic(0.5 * rest @ rest, gradient, normal)
 
 
 def pieces(x: Float[Array, " n"], problem: Problem, model: SignalModel) -> tuple[Pieces, Pieces]:
     """The residual and its derivative, in parts."""
-    predicted, derivative = predict_and_jacobian(to_parameters(x, model), problem.basis_fid, model)
-    columns = jacobian_columns(derivative)
-    constraints = _constraints(x, problem, model)
-    slopes = jax.jacfwd(lambda x: _constraints(x, problem, model))(x)
+    parameters = to_parameters(x, model)
+    metabolites, real, imag = predict_and_split_jacobian(parameters, problem.basis_fid, model)
+    columns = stacked_rows(real, imag, jnp.asarray(model.whitening, x.dtype))
+    ratios = problem.misfit * ratio_slope(parameters.amplitude, problem.priors, problem.floor)
+    values = problem.misfit * value_slope(parameters, problem.priors, jacobian_rows)
+    bends = jax.jacrev(lambda x: problem.misfit * kernel_residual(to_parameters(x, model).lineshape, model))(x).T
+    rest = x.shape[0] - ratios.shape[0]
     return (
-        Pieces(stack(predicted - problem.spectrum, model), *constraints),
-        Pieces(stack(columns.T, model).T, *slopes),
+        Pieces(_off(metabolites, problem, model), *_constraints(x, problem, model)),
+        Pieces(columns, jnp.pad(ratios, ((0, rest), (0, 0))), jnp.concatenate([values, bends], axis=1)),
     )
 
 
-def joined(value: Pieces, slope: Pieces, smoother: Smoother) -> tuple[Float[Array, " rows"], Float[Array, "rows n"]]:
-    """The parts one below the other, the baseline taken off."""
-    return (
-        jnp.concatenate([off_baseline(value.data, smoother), value.ratios, value.values]),
-        jnp.concatenate([off_baseline(slope.data.T, smoother).T, slope.ratios, slope.values]),
+def _off(metabolites: Split, problem: Problem, model: SignalModel) -> Array:
+    """Model minus data, real parts, then imaginary parts, each in units of its noise."""
+    white = jnp.asarray(model.whitening, metabolites.real.dtype)
+    return jnp.concatenate(
+        [(metabolites.real - problem.spectrum.real) * white, (metabolites.imag - problem.spectrum.imag) * white]
     )
 
 

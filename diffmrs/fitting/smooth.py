@@ -52,6 +52,11 @@ def off_baseline(stacked: Float[Array, "*batch twice"], smoother: Smoother) -> F
     return stacked - (stacked @ followed.T) @ smoother.functions
 
 
+def off_twice(stacked: Float[Array, " twice"], smoother: Smoother) -> Float[Array, " twice"]:
+    """What `off_baseline` makes of it, applied twice: all that the baseline does not follow."""
+    return stacked - (smoother.kept * (smoother.functions @ stacked)) @ smoother.functions
+
+
 def coefficients(stacked: Float[Array, " twice"], smoother: Smoother) -> Float[Array, " functions"]:
     """The baseline coefficients that follow a residual (data minus metabolites)."""
     return smoother.kept * (smoother.functions @ stacked)

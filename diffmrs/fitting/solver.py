@@ -42,11 +42,26 @@ class Solution(NamedTuple):
     status: Int[Array, ""]  # a `Status`
 
 
+class Quadratic(NamedTuple):
+    """A cost to second order around a point."""
+
+    cost: Float[Array, ""]
+    gradient: Float[Array, " n"]
+    normal: Float[Array, "n n"]  # Gauss and Newton's approximation of the second derivative
+
+
+class Objective(NamedTuple):
+    """A sum of squares in the three forms that the solver asks for."""
+
+    slope: Callable[[Float[Array, " n"]], tuple[Float[Array, ""], Float[Array, " n"]]]  # cost and gradient
+    expand: Callable[[Float[Array, " n"]], Quadratic]  # and the normal matrix, which costs more
+    rows: int  # residuals
+
+
 class _State(NamedTuple):
     x: Array
-    cost: Array
-    gradient: Array
-    normal_matrix: Array
+    around: Quadratic  # cost and gradient at x; the normal matrix may be of an earlier x
+    fresh: Array  # whether the normal matrix is of x
     damping: Array
     growth: Array
     steps: Array
@@ -57,6 +72,7 @@ Residual = Callable[[Float[Array, " n"]], Float[Array, " m"]]
 Linearise = Callable[[Float[Array, " n"]], tuple[Float[Array, " m"], Float[Array, "m n"]]]
 _RUNNING = -1
 _MOOT = 100.0  # times the goal: ten times the tolerance, in standard deviations
+_STALE = 0.1  # relative error of a predicted change of the cost beyond which the normal matrix is made anew
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,10 @@ class LevenbergMarquardt:
 
     Bounds are kept exactly: every step minimises the damped quadratic model inside the box, so that a parameter may
     reach a bound, rest there and leave it again.
+
+    The normal matrix is the expensive part of a step, and near the answer it hardly changes: it is kept for as long as
+    it foretells the change of the cost (the chord method; Kelley 1995, Iterative Methods, ch. 5.4). The gradient is
+    always that of the point, so that this has no say in the answer.
 
     The iteration ends when the undamped step would lower the cost by less than `tolerance**2` times the residual
     variance, that is, when no parameter is further than about `tolerance` standard deviations from its answer.
@@ -99,47 +119,79 @@ class LevenbergMarquardt:
         Returns:
             The solution. Never raises: a start where the residual is not finite comes back as `Status.INVALID`.
         """
-        epsilon = float(jnp.finfo(start.dtype).eps)
 
-        def measure(x: Array) -> tuple[Array, Array, Array]:
+        def expand(x: Array) -> Quadratic:
             vector, jacobian = linearise(x)
-            return 0.5 * vector @ vector, jacobian.T @ vector, jacobian.T @ jacobian
+            return Quadratic(0.5 * vector @ vector, jacobian.T @ vector, jacobian.T @ jacobian)
+
+        def slope(x: Array) -> tuple[Array, Array]:
+            return jax.value_and_grad(lambda x: 0.5 * jnp.sum(residual(x) ** 2))(x)
+
+        rows = jax.eval_shape(residual, start).shape[0]
+        return self.minimise(Objective(slope, expand, rows), start, lower, upper)
+
+    def minimise(
+        self,
+        objective: Objective,
+        start: Float[Array, " n"],
+        lower: Float[Array, " n"],
+        upper: Float[Array, " n"],
+        tolerance: Float[Array, ""] | None = None,
+    ) -> Solution:
+        """Minimise a sum of squares over a box; as when called, but with the objective in one piece.
+
+        Args:
+            objective: what to minimise.
+            start: first x; put into the box if it is outside.
+            lower: lower bound of each parameter, -inf where there is none.
+            upper: upper bound, +inf where there is none.
+            tolerance: instead of the attribute, when it is known only at run time.
+        """
+        epsilon = float(jnp.finfo(start.dtype).eps)
+        rows, freedom = objective.rows, max(objective.rows - start.shape[0], 1)
+        wanted = jnp.asarray(self.tolerance if tolerance is None else tolerance, start.dtype)
 
         def advance(state: _State) -> _State:
-            scale = jnp.sqrt(jnp.maximum(jnp.diag(state.normal_matrix), 1e-30))
-            step = _box_step(state, scale, lower, upper, epsilon)
+            around = state.around
+            step = _box_step(state, lower, upper, epsilon)
             trial_x = jnp.clip(state.x + step, lower, upper)
-            predicted = -(state.gradient @ step + 0.5 * step @ state.normal_matrix @ step)
-            trial_cost = 0.5 * jnp.sum(residual(trial_x) ** 2)
-            ratio = (state.cost - trial_cost) / jnp.maximum(predicted, 1e-30)
+            predicted = -(around.gradient @ step + 0.5 * step @ around.normal @ step)
+            trial_cost, trial_gradient = objective.slope(trial_x)
+            ratio = (around.cost - trial_cost) / jnp.maximum(predicted, 1e-30)
             # Rounding hides changes of the cost below this; the gradient still knows the way.
-            unseen = jnp.sqrt(2 * state.cost * rounding) + first.shape[0] * rounding
-            better = trial_cost < state.cost + unseen  # False for NaN, so a bad trial is simply refused
+            unseen = jnp.sqrt(2 * around.cost * rounding) + rows * rounding
+            better = trial_cost < around.cost + unseen  # False for NaN, so a bad trial is simply refused
 
-            variance = 2 * state.cost / freedom
-            goal = jnp.maximum(self.tolerance**2 * variance, first.shape[0] * rounding)
-            goal = jnp.maximum(goal, 4 * epsilon * state.cost)
+            variance = 2 * around.cost / freedom
+            goal = jnp.maximum(wanted**2 * variance, rows * rounding)
+            goal = jnp.maximum(goal, 4 * epsilon * around.cost)
             undamped = state.damping <= 10 * self.initial_damping
             # A refused step of less than a tenth of a standard deviation: rounding of the cost has the last word.
             small = undamped & ((predicted <= goal) | (~better & (predicted <= _MOOT * goal)))
             stalled = ~better & ~small & (state.damping > 1e8)
 
+            foretold = (jnp.abs(ratio - 1) < _STALE) | (predicted <= unseen)
+            renew = ~small & jnp.where(better, ~foretold, ~state.fresh)
             x = jnp.where(better, trial_x, state.x)
-            cost, gradient, normal_matrix = jax.lax.cond(
-                better & ~small,
-                lambda: measure(trial_x),
-                lambda: (jnp.where(better, trial_cost, state.cost), state.gradient, state.normal_matrix),
+            kept = Quadratic(
+                jnp.where(better, trial_cost, around.cost),
+                jnp.where(better, trial_gradient, around.gradient),
+                around.normal,
             )
+            change = trial_gradient - around.gradient
+            around = jax.lax.cond(renew, lambda: objective.expand(x), lambda: kept)
+            seen = (predicted > unseen) & jnp.isfinite(trial_cost)
+            around = around._replace(normal=jnp.where(seen, _secant(around.normal, step, change), around.normal))
             shrink = jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
             shrink = jnp.where(predicted > unseen, shrink, 1.0 / 3.0)  # the ratio means nothing below rounding
-            damping = jnp.where(better, state.damping * shrink, state.damping * state.growth)
-            growth = jnp.where(better, 2.0, 2.0 * state.growth)
+            refused = jnp.where(renew, 1.0, state.growth)  # an old normal matrix may be to blame: another try first
+            damping = state.damping * jnp.where(better, shrink, refused)
+            growth = jnp.where(better, 2.0, jnp.where(renew, 1.0, 2.0) * state.growth)
             status = jnp.where(small, Status.CONVERGED, jnp.where(stalled, Status.STALLED, _RUNNING))
             return _State(
                 x,
-                cost,
-                gradient,
-                normal_matrix,
+                around,
+                renew | (~better & state.fresh),
                 jnp.maximum(damping, 1e-9),
                 growth,
                 state.steps + 1,
@@ -147,34 +199,50 @@ class LevenbergMarquardt:
             )
 
         start = jnp.clip(start, lower, upper)
-        first, jacobian = linearise(start)
-        freedom = max(first.shape[0] - start.shape[0], 1)
+        first = objective.expand(start)
         # Variance that rounding puts on one residual, as a share of what is fitted.
-        rounding = (4 * epsilon) ** 2 * jnp.mean((first - jacobian @ start) ** 2)
-        cost = 0.5 * first @ first
+        fitted = 2 * first.cost - 2 * start @ first.gradient + start @ first.normal @ start
+        rounding = (4 * epsilon) ** 2 * jnp.maximum(fitted, 0.0) / rows
         state = _State(
             x=start,
-            cost=cost,
-            gradient=jacobian.T @ first,
-            normal_matrix=jacobian.T @ jacobian,
+            around=first,
+            fresh=jnp.asarray(True),
             damping=jnp.asarray(self.initial_damping, start.dtype),
             growth=jnp.asarray(2.0, start.dtype),
             steps=jnp.asarray(0, jnp.int32),
-            status=jnp.where(jnp.isfinite(cost), _RUNNING, Status.INVALID).astype(jnp.int32),
+            status=jnp.where(jnp.isfinite(first.cost), _RUNNING, Status.INVALID).astype(jnp.int32),
         )
         state = jax.lax.while_loop(lambda s: (s.status == _RUNNING) & (s.steps < self.max_steps), advance, state)
         status = jnp.where(state.status == _RUNNING, Status.STEP_LIMIT, state.status)
-        return Solution(state.x, state.cost, state.steps, status)
+        return Solution(state.x, state.around.cost, state.steps, status)
 
 
-def _box_step(state: _State, scale: Array, lower: Array, upper: Array, epsilon: float) -> Array:
+def _secant(normal: Array, step: Array, change: Array) -> Array:
+    """The normal matrix, corrected so that along a step it tells the change of the gradient that was seen.
+
+    What Gauss and Newton leave out, the curvature of the model times the residual, is not small for a broad line in
+    noise: their steps overshoot to either side in turn. The formula is that of Broyden, Fletcher, Goldfarb and Shanno
+    with Powell's damping, which keeps the matrix positive definite (Nocedal & Wright 2006, Numerical Optimization,
+    procedure 18.2).
+    """
+    along = normal @ step
+    told, true = step @ along, step @ change
+    weight = jnp.where(true >= 0.2 * told, 1.0, 0.8 * told / jnp.maximum(told - true, 1e-30))
+    change = weight * change + (1 - weight) * along
+    true = jnp.maximum(step @ change, 1e-30)
+    told = jnp.maximum(told, 1e-30)
+    return normal - along[:, None] * (along / told)[None] + change[:, None] * (change / true)[None]
+
+
+def _box_step(state: _State, lower: Array, upper: Array, epsilon: float) -> Array:
     """Minimiser of the damped quadratic model over the box."""
+    scale = jnp.sqrt(jnp.maximum(jnp.diag(state.around.normal), 1e-30))
     n = scale.shape[0]
     # In units where the normal matrix has a unit diagonal, every parameter weighs the same.
-    matrix = state.normal_matrix / (scale[:, None] * scale[None, :])
+    matrix = state.around.normal / (scale[:, None] * scale[None, :])
     damped = matrix + (state.damping + 4 * n * epsilon) * jnp.eye(n, dtype=matrix.dtype)
     low, high = (lower - state.x) * scale, (upper - state.x) * scale
-    return box_minimiser(damped, state.gradient / scale, low, high) / scale
+    return box_minimiser(damped, state.around.gradient / scale, low, high) / scale
 
 
 def box_minimiser(

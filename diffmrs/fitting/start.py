@@ -123,11 +123,18 @@ def _nonnegative(gram: Float[Array, "m m"], overlap: Float[Array, "*batch m"], r
     return gain, amplitude
 
 
-def _off_baseline(spectra: Complex[Array, "*batch window"], model: SignalModel) -> Complex[Array, "*batch window"]:
-    """The part of spectra that a smooth baseline cannot explain: a complex polynomial is taken off."""
+def coarse_trend(model: SignalModel) -> np.ndarray | None:
+    """Orthonormal polynomials that stand for the baseline while starts are sought, [window, order + 1], or None."""
     order = model.baseline.coarse_order
     if order < 0:
+        return None
+    return np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, model.n_window), order))[0]
+
+
+def _off_baseline(spectra: Complex[Array, "*batch window"], model: SignalModel) -> Complex[Array, "*batch window"]:
+    """The part of spectra that a smooth baseline cannot explain: a complex polynomial is taken off."""
+    trend = coarse_trend(model)
+    if trend is None:
         return spectra
-    powers = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, model.n_window), order)
-    orthonormal = jnp.asarray(np.linalg.qr(powers)[0], spectra.real.dtype).astype(spectra.dtype)
+    orthonormal = jnp.asarray(trend, spectra.real.dtype).astype(spectra.dtype)
     return spectra - (spectra @ orthonormal) @ orthonormal.T

@@ -32,6 +32,7 @@ class Choice(NamedTuple):
 
     best: Int[Array, ""]  # candidate under which the data are most probable
     excess: Float[Array, ""]  # reduced χ² of the most flexible candidate, at least one
+    step: Float[Array, " n"]  # from the point of linearisation to its answer
     spread: Float[Array, "candidates n"]  # SᵀS is the covariance of the answers of all candidates
 
 
@@ -46,9 +47,10 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     """
     functions = smoothers.functions
     residual, jacobian = value.data, slope.data
-    rows, columns = jnp.concatenate([value.ratios, value.values]), jnp.concatenate([slope.ratios, slope.values])
-    overlap_r, overlap_j = functions @ residual, functions @ jacobian
-    gram, pulls = jacobian.T @ jacobian + columns.T @ columns, jacobian.T @ residual + columns.T @ rows
+    rows = jnp.concatenate([value.ratios, value.values])
+    columns = jnp.concatenate([slope.ratios, slope.values], axis=1)
+    overlap_r, overlap_j = functions @ residual, jacobian @ functions.T
+    gram, pulls = jacobian @ jacobian.T + columns @ columns.T, jacobian @ residual + columns @ rows
     square = residual @ residual + rows @ rows
     scale = 1 / jnp.sqrt(jnp.maximum(jnp.diag(gram), 1e-30))
     mask = free[:, None] * free[None, :]
@@ -56,9 +58,9 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     ridge = n * jnp.finfo(gram.dtype).eps * jnp.eye(n, dtype=gram.dtype)
 
     def parts(kept: Array) -> tuple[Array, Array, Array]:
-        normal = gram - overlap_j.T @ (kept[:, None] * overlap_j)
+        normal = gram - (overlap_j * kept[None]) @ overlap_j.T
         normal = normal * (scale[:, None] * scale[None, :]) * mask + jnp.diag(1 - free) + ridge
-        pull = (pulls - overlap_j.T @ (kept * overlap_r)) * scale * free
+        pull = (pulls - overlap_j @ (kept * overlap_r)) * scale * free
         factor = jnp.linalg.cholesky(normal)
         half = jax.scipy.linalg.solve_triangular(factor, pull, lower=True)
         cost = 0.5 * (square - jnp.sum(kept * overlap_r**2)) - 0.5 * half @ half
@@ -76,4 +78,5 @@ def best_stiffness(value: Pieces, slope: Pieces, free: Float[Array, " n"], smoot
     weight = jax.nn.softmax(evidence)[:, None]
     steps = jnp.where(weight > 0, steps, 0.0)
     spread = jnp.sqrt(weight) * (steps - jnp.sum(weight * steps, axis=0, keepdims=True))
-    return Choice(jnp.argmax(evidence), excess, spread)
+    best = jnp.argmax(evidence)
+    return Choice(best, excess, steps[best], spread)

@@ -12,7 +12,6 @@ distribution. The lineshape kernel h is common to all members.
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex
@@ -25,6 +24,8 @@ from diffmrs.model.band import Band, band_around
 from diffmrs.model.baseline import Baseline, SmoothFunctions, smooth_functions
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.shape import VOIGT, Lineshape
+from diffmrs.model.split import Split, split, turned
+from diffmrs.model.waves import decaying_waves
 
 
 @dataclass(frozen=True)
@@ -124,15 +125,16 @@ class SignalModel:
 
 
 def predict_fid(
-    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+    parameters: Parameters, basis_fid: Complex[Array, "members points"] | Split, model: SignalModel
 ) -> Complex[Array, " points"]:
     """The FID without first-order phase and baseline, which belong to the spectrum (see `predict`)."""
-    weighted = parameters.amplitude[:, None] * basis_fid * member_modulation(parameters, model)
-    return jnp.exp(1j * parameters.phase0_rad) * kernel_decay(parameters, model) * weighted.sum(axis=0)
+    members = split(basis_fid).times(member_modulation(parameters, model))
+    whole = Split(parameters.amplitude @ members.real, parameters.amplitude @ members.imag)
+    return turned(parameters.phase0_rad).joined * kernel_decay(parameters, model) * whole.joined
 
 
 def predict(
-    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+    parameters: Parameters, basis_fid: Complex[Array, "members points"] | Split, model: SignalModel
 ) -> Complex[Array, " window"]:
     """The spectrum in the fit window, baseline included.
 
@@ -148,7 +150,7 @@ def predict(
 
 
 def predict_metabolites(
-    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+    parameters: Parameters, basis_fid: Complex[Array, "members points"] | Split, model: SignalModel
 ) -> Complex[Array, " window"]:
     """The spectrum of all basis members in the fit window, without the baseline."""
     return first_order_phase(parameters, model) * model.window_of(predict_fid(parameters, basis_fid, model))
@@ -161,26 +163,32 @@ def predict_baseline(parameters: Parameters, model: SignalModel) -> Complex[Arra
 
 
 def predict_members(
-    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+    parameters: Parameters, basis_fid: Complex[Array, "members points"] | Split, model: SignalModel
 ) -> Complex[Array, "members window"]:
     """The spectrum of each basis member at unit amplitude, with all phases, shifts and widths."""
-    phase = jnp.exp(1j * parameters.phase0_rad) * first_order_phase(parameters, model)
-    return phase[None] * model.window_of(
-        basis_fid * member_modulation(parameters, model) * kernel_decay(parameters, model)[None]
+    members = split(basis_fid).times(member_modulation(parameters, model)).joined
+    return whole_phase(parameters, model).joined[None] * model.window_of(
+        members * kernel_decay(parameters, model)[None]
     )
 
 
-def member_modulation(parameters: Parameters, model: SignalModel) -> Complex[Array, "members points"]:
-    """Decay and rotation that each member carries beyond the basis; without the kernel, which is common to all."""
+def member_modulation(parameters: Parameters, model: SignalModel) -> Split:
+    """Decay and rotation that each member carries beyond the basis; without the kernel, which is common to all.
+
+    Returns:
+        [members, points]
+    """
     time_s = jnp.asarray(model.time_s, parameters.amplitude.dtype)
+    own = decaying_waves(model.time_s, parameters.lorentzian_fwhm_hz, parameters.frequency_shift_hz)
+    variance = parameters.gaussian_variance_hz2
+    decay = voigt_decay(time_s, jnp.zeros_like(variance), variance)
     groups, shims = np.array(model.groups), np.array(model.shims)
-    decay = voigt_decay(time_s, parameters.lorentzian_fwhm_hz[groups], parameters.gaussian_variance_hz2[shims])
-    angle = 2 * jnp.pi * parameters.frequency_shift_hz[:, None] * time_s[None]
-    turn = jax.lax.complex(jnp.cos(angle), jnp.sin(angle))[groups]
+    waves = Split(own.real[groups], own.imag[groups])
     if model.lineshape.asymmetric:
-        skew = THIRD_MOMENT_PHASE * parameters.third_moment_hz3[:, None] * time_s[None] ** 3
-        turn = turn * jax.lax.complex(jnp.cos(skew), -jnp.sin(skew))[shims]
-    return decay * turn
+        skew = -THIRD_MOMENT_PHASE * parameters.third_moment_hz3[:, None] * time_s[None] ** 3
+        lines = turned(skew).scaled(decay)
+        return waves.times(Split(lines.real[shims], lines.imag[shims]))
+    return waves.scaled(decay[shims])
 
 
 def kernel_decay(parameters: Parameters, model: SignalModel) -> Complex[Array, " points"]:
@@ -194,14 +202,19 @@ def kernel_decay(parameters: Parameters, model: SignalModel) -> Complex[Array, "
 def kernel_waves(model: SignalModel, like: Array) -> Complex[Array, "kernel points"]:
     """What each point of the lineshape kernel multiplies an FID with, in the precision of `like`."""
     time_s = jnp.asarray(model.time_s, like.dtype)
-    angle = 2 * jnp.pi * jnp.asarray(model.lineshape.kernel_hz, like.dtype)[:, None] * time_s[None]
-    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
+    return turned(2 * jnp.pi * jnp.asarray(model.lineshape.kernel_hz, like.dtype)[:, None] * time_s[None]).joined
 
 
 def first_order_phase(parameters: Parameters, model: SignalModel) -> Complex[Array, " window"]:
     """Phase factor of late sampling, exp(2πi f τ)."""
     frequency_hz = jnp.asarray(model.frequency_hz, parameters.amplitude.dtype)
-    return jnp.exp(2j * jnp.pi * frequency_hz * parameters.delay_s)
+    return turned(2 * jnp.pi * frequency_hz * parameters.delay_s).joined
+
+
+def whole_phase(parameters: Parameters, model: SignalModel) -> Split:
+    """Phase factor of zero and first order together. [window]"""
+    frequency_hz = jnp.asarray(model.frequency_hz, parameters.amplitude.dtype)
+    return turned(parameters.phase0_rad + 2 * jnp.pi * frequency_hz * parameters.delay_s)
 
 
 def complex_like(values: np.ndarray, real: Array) -> Array:

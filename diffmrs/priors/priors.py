@@ -4,10 +4,11 @@ Half the sum of their squares is the negative logarithm of a Gaussian prior dens
 is Gaussian in ρ with D flat, so that the fit returns the maximum of the posterior in D and ρ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -109,29 +110,67 @@ def ratio_residual(
         priors: the constraints.
         floor: amplitude of each member that could just be seen; a denominator much smaller than that counts as that.
     """
-    real = amplitude.dtype
-    below = jnp.asarray(priors.denominator, real)
-    hidden = jnp.sum((jnp.abs(below) * floor[None]) ** 2, axis=1)
-    size = jnp.sqrt((below @ amplitude) ** 2 + hidden)
-    ratio = (jnp.asarray(priors.numerator, real) @ amplitude) / size
-    off = (ratio - jnp.asarray(priors.ratio_mean, real)) / jnp.asarray(priors.ratio_sd, real)
-    return _one_sided(off, jnp.asarray(priors.ratio_side, real))
+    off, _ = _ratios(amplitude, priors, floor)
+    return off * _counts(off, priors.ratio_side)
+
+
+def ratio_slope(
+    amplitude: Float[Array, " members"], priors: Priors, floor: Float[Array, " members"]
+) -> Float[Array, "members ratios"]:
+    """Derivative of `ratio_residual` in the amplitudes."""
+    off, slope = _ratios(amplitude, priors, floor)
+    return slope * _counts(off, priors.ratio_side)[None]
 
 
 def value_residual(parameters: Parameters, priors: Priors) -> Float[Array, " values"]:
     """Distance of each constrained parameter from its mean, in standard deviations."""
+    off = _values(parameters, priors)
+    return off * _counts(off, priors.value_side)
+
+
+def value_slope(
+    parameters: Parameters, priors: Priors, in_rows: Callable[[Parameters], Float[Array, "n values"]]
+) -> Float[Array, "n values"]:
+    """Derivative of `value_residual`.
+
+    Args:
+        parameters: where.
+        priors: the constraints.
+        in_rows: from the derivative with respect to the named parameters, constraints last, to that wanted.
+    """
+    real = parameters.amplitude.dtype
+    weights = jax.tree.map(lambda leaf: jnp.moveaxis(jnp.asarray(leaf, real), 0, -1), priors.weights)
+    counts = _counts(_values(parameters, priors), priors.value_side) / jnp.asarray(priors.value_sd, real)
+    return in_rows(weights) * counts[None]
+
+
+def _ratios(amplitude: Array, priors: Priors, floor: Array) -> tuple[Array, Array]:
+    """Distance of each ratio from its mean and its derivative, both sides counted."""
+    real = amplitude.dtype
+    above, below = jnp.asarray(priors.numerator, real), jnp.asarray(priors.denominator, real)
+    hidden = jnp.sum((jnp.abs(below) * floor[None]) ** 2, axis=1)
+    total = below @ amplitude
+    size = jnp.sqrt(total**2 + hidden)
+    ratio = (above @ amplitude) / size
+    sd = jnp.asarray(priors.ratio_sd, real)
+    slope = (above.T - (ratio * total / size)[None] * below.T) / (size * sd)[None]
+    return (ratio - jnp.asarray(priors.ratio_mean, real)) / sd, slope
+
+
+def _values(parameters: Parameters, priors: Priors) -> Array:
     real = parameters.amplitude.dtype
     total = jnp.zeros(priors.value_mean.shape, real)
     for field in fields(Parameters):
         leaf = getattr(parameters, field.name)
         weight = jnp.asarray(getattr(priors.weights, field.name), real)
         total = total + weight.reshape(-1, leaf.size) @ leaf.reshape(-1) if leaf.size else total
-    off = (total - jnp.asarray(priors.value_mean, real)) / jnp.asarray(priors.value_sd, real)
-    return _one_sided(off, jnp.asarray(priors.value_side, real))
+    return (total - jnp.asarray(priors.value_mean, real)) / jnp.asarray(priors.value_sd, real)
 
 
-def _one_sided(off: Array, side: Array) -> Array:
-    return jnp.where((side == 0) | (side * off > 0), off, 0.0)
+def _counts(off: Array, side: Any) -> Array:
+    """1 where a constraint costs something, 0 on its free side."""
+    sides = jnp.asarray(side, off.dtype)
+    return jnp.where((sides == 0) | (sides * off > 0), 1.0, 0.0).astype(off.dtype)
 
 
 def _amplitudes(weights: Weights, names: Sequence[str], label: str, needed: float) -> np.ndarray:

@@ -9,17 +9,18 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from diffmrs.errors import InputError
-from diffmrs.fitting.coordinates import Bounds, to_parameters
-from diffmrs.fitting.estimate import banded, fit_table, in_units, pose, solver_for, wrapped
+from diffmrs.fitting.coordinates import Bounds, bounds_of, to_parameters
+from diffmrs.fitting.estimate import banded, fit_table, in_units, pose, settle, wrapped
 from diffmrs.fitting.fit import FitResult
 from diffmrs.fitting.posterior import posterior
-from diffmrs.fitting.problem import pieces, residual
+from diffmrs.fitting.problem import expanded, pieces, residual
 from diffmrs.fitting.smooth import coefficients, smoother_for, stack
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, predict_metabolites
 from diffmrs.priors.priors import Priors
 from diffmrs.pytree import container
+from diffmrs.uncertainty.bounded import cut_off
 from diffmrs.uncertainty.nuts import Box, nuts, sampler
 
 
@@ -116,16 +117,22 @@ def _sample(
     counts: tuple[int, int, int],
 ) -> PosteriorSamples:
     table = fit_table(basis_fid, model, bounds)
-    posed = pose(fid, table, model, priors, bounds=bounds, optimiser=optimiser)
-    problem, narrow = posed.problem, banded(model, bounds)
-    solve, lower, upper = solver_for(narrow, bounds, optimiser, fid.real.dtype)
-    x = solve(problem, posed.start).x
+    posed = pose(fid, table, model, priors, bounds=bounds)
+    narrow, settled = banded(model, bounds), settle(posed, model, bounds, optimiser)
+    problem, x = settled.problem, settled.solution.x
+    lower, upper = (bound.astype(fid.real.dtype) for bound in bounds_of(narrow, bounds))
     value, slope = pieces(x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
     noise = posed.noise / posed.unit
-    found = posterior(x, value, slope, smoother, noise, lower, 0 * posed.spread, jnp.ones_like(noise))
+    found = posterior(x, value, slope, smoother, noise, 0 * settled.spread, jnp.ones_like(noise))
+    around = expanded(value, slope, smoother)
+    # Without noise there is nothing to cut off, but the algebra needs a width.
+    width = jnp.maximum(noise, 1e-5)
+    covariance = found.covariance / jnp.maximum(noise, 1e-30) ** 2
+    centre, held = x - covariance @ around.gradient, np.flatnonzero(lower == 0)
+    bounded = cut_off(centre, width**2 * covariance, jnp.asarray(lower, x.dtype), held)
     box = Box(jnp.asarray(lower), jnp.asarray(upper), jnp.sqrt(jnp.diag(found.covariance)))
-    inside = jnp.clip(found.bounded.mean, lower + 0.2 * box.scale, upper - 0.2 * box.scale)
+    inside = jnp.clip(bounded.mean, lower + 0.2 * box.scale, upper - 0.2 * box.scale)
 
     def log_density(x: Array) -> Array:
         rest = residual(x, problem, narrow)
@@ -136,7 +143,7 @@ def _sample(
     chains = nuts(
         log_density,
         inside,
-        found.bounded.covariance,
+        bounded.covariance,
         box,
         walk,
         n_samples=n_samples,
