@@ -13,7 +13,7 @@ from diffmrs.errors import InputError
 
 FIELD_OF_VIEW_MM = 220.0  # in the plane
 _SLAB_MM, _THICKEST_MM, _MIDDLE_MM = 84.0, 10.0, 14.0  # what the slices cover, at most how thick, and around which z
-_FINER = 4  # points of the drawing per voxel and axis
+FINER = 4  # points of the drawing per voxel and axis
 _HEAD, _HEAD_CENTRE = (76.0, 95.0, 84.0), (0.0, 0.0, 10.0)  # semi-axes to the skin
 _SKIN, _FAT, _BONE = 1.5, 5.0, 5.5  # thickness, mm
 _CORTEX, _FLUID = 3.5, 2.2  # of the cortex, and of the fluid around it, mm
@@ -105,14 +105,14 @@ def head_tissue(shape: tuple[int, int, int], *, tumour: bool = True) -> Tissue:
         InputError: a side has no voxel, or x or y fewer than 8.
     """
     check_shape(shape)
-    x, y, z = voxel_centres(shape, _FINER)
+    x, y, z = voxel_centres(shape, FINER)
     nx, ny, nz = shape
     volumes = np.zeros((len(PARTS), nx, ny, nz), np.float32)
     for k, height in enumerate(z):
         labels = _slice(x, y, float(height), tumour)
         for part in range(len(PARTS)):
-            share = (labels == part).reshape(nx, _FINER, ny, _FINER).mean(axis=(1, 3))
-            volumes[part, :, :, k // _FINER] += share / _FINER
+            share = (labels == part).reshape(nx, FINER, ny, FINER).mean(axis=(1, 3))
+            volumes[part, :, :, k // FINER] += share / FINER
     return Tissue(**dict(zip(PARTS, volumes, strict=True)))
 
 
@@ -135,16 +135,15 @@ def _slice(x: np.ndarray, y: np.ndarray, z: float, tumour: bool) -> np.ndarray:
     fluid = (depth > 0) & (_sulci(right, front, z, depth) | _fissures(right, front, z) | (depth < _FLUID))
     step = (x[1] - x[0], y[1] - y[0])
     beside = distance_transform_edt(~fluid & (depth > 0), sampling=step) if fluid.any() else np.full(depth.shape, 1e9)
-    within = _inner_fluid(right, front, z)
+    ventricle = _inner_fluid(right, front, z) & (depth > 10)
+    cortex = (beside < _CORTEX) | (depth < _FLUID + _CORTEX)
     label = np.full(depth.shape, PARTS.index("air"))
     label[fat_slice(x, y, z)] = PARTS.index("fat")
     label[depth > 0] = PARTS.index("wm")
-    label[(depth > 0) & ((beside < _CORTEX) | (depth < _FLUID + _CORTEX) | _nuclei(right, front, z))] = PARTS.index("gm")
-    label[(depth > 0) & within & (depth > 10) & (beside > 0)] = PARTS.index("csf")
-    label[fluid] = PARTS.index("csf")
+    label[(depth > 0) & (cortex | _nuclei(right, front, z))] = PARTS.index("gm")
+    label[fluid | ventricle] = PARTS.index("csf")
     if tumour:
-        radius = _tumour_radius(x, y, z)
-        inside, ventricle = depth > _FLUID, within & (depth > 10)
+        radius, inside = _tumour_radius(x, y, z), depth > _FLUID
         label[inside & (radius < _OEDEMA) & (label == PARTS.index("wm"))] = PARTS.index("oedema")
         label[inside & (radius < 1) & ~ventricle] = PARTS.index("tumour")
         label[inside & (radius < _NECROSIS)] = PARTS.index("necrosis")
