@@ -13,14 +13,15 @@ import sys
 
 import jax
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from diffmrs.axes import spectrum_of
 from diffmrs.demo import demo_basis
 from diffmrs.simulate import simulate_head
 
-PARTS = {"gm": "#8c8c8c", "wm": "#f2f2ec", "csf": "#27366e", "tumour": "#d64b33", "necrosis": "#6b0d0d",
-         "oedema": "#f2cc73", "fat": "#e6d94d", "air": "#000000"}  # fmt: skip
+COLOURS = {"gm": "grey", "wm": "ivory", "csf": "midnightblue", "tumour": "orangered", "necrosis": "darkred",
+           "oedema": "khaki", "fat": "gold"}  # fmt: skip
 
 
 def main(figure_path: str = "synthetic_head.png") -> None:
@@ -35,8 +36,7 @@ def main(figure_path: str = "synthetic_head.png") -> None:
     }
     figure = Figure(figsize=(12, 6.2), layout="constrained")
     axes = figure.subplots(2, 4)
-    colours = {part: [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)] for part, colour in PARTS.items()}
-    drawing = sum(getattr(head.tissue, part)[:, :, 0, None] * np.array(rgb) for part, rgb in colours.items())
+    drawing = sum(getattr(head.tissue, part)[:, :, 0, None] * np.array(to_rgb(c)) for part, c in COLOURS.items())
     axes.flat[0].imshow(np.clip(drawing.transpose(1, 0, 2), 0, 1), origin="lower")
     axes.flat[0].set_title("tissue")
     for ax, (title, values) in zip(axes.flat[1:6], maps.items(), strict=True):

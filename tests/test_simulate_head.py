@@ -156,6 +156,11 @@ def test_lipids_of_the_basis_are_used_where_it_has_some():
     assert head.concentration_mm("Lip13")[head.lipid_mask].min() > 20
 
 
+def test_without_lipids_in_the_tumour_the_basis_is_complete():
+    head = simulate_head(KEY, BASIS, (24, 24, 2), tumour_lipids=0.0)
+    assert not head.concentration_mm("Lip")[head.mask].any()
+
+
 def test_leaking_fat_keeps_its_amount_and_reaches_the_brain():
     tissue = head_tissue(SHAPE)
     np.testing.assert_allclose(encoded_fat(SHAPE).sum(axis=(0, 1)), tissue.fat.sum(axis=(0, 1)), rtol=1e-3)

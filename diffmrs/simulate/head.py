@@ -35,6 +35,7 @@ def simulate_head(
     *,
     snr: float = 25.0,
     tumour: bool = True,
+    tumour_lipids: float = 1.0,
     variation: float = 0.06,
     baseline: float = 0.02,
     lipid_leak: float = 0.0,
@@ -50,6 +51,8 @@ def simulate_head(
         snr: signal-to-noise ratio (`diffmrs.quality.DEFINITIONS`) of a voxel with the mean parameters of `mask`,
             without lipids; infinite for no noise.
         tumour: whether there is a tumour in the left hemisphere.
+        tumour_lipids: lipids of the tumour, most of them in its dead core, relative to the usual. With 0, and no leak,
+            the brain holds nothing but the members of `basis` and the baseline.
         variation: standard deviation of each metabolite from place to place, over and above tissue, relative.
         baseline: root mean square of the smooth baseline in the fit window over the tallest point of the mean voxel.
         lipid_leak: 0 leaves fat where it is; 1 spreads it as the Fourier encoding of just these voxels does, without
@@ -62,7 +65,14 @@ def simulate_head(
     Raises:
         InputError: the shape cannot show a head, a number is negative, or a concentration is not known.
     """
-    _check(snr, variation, baseline, lipid_leak, residual_water)
+    _check(
+        snr,
+        tumour_lipids=(tumour_lipids, 100.0),
+        variation=(variation, 0.5),
+        baseline=(baseline, 10.0),
+        lipid_leak=(lipid_leak, 1.0),
+        residual_water=(residual_water, 1e4),
+    )
     keys = dict(zip(("field", "phase", "width", "metabolites", "mix", "baseline", "water", "noise"),
                     jax.random.split(key, 8), strict=True))  # fmt: skip
     tissue = head_tissue(shape, tumour=tumour)
@@ -77,7 +87,7 @@ def simulate_head(
 
     fat = (1 - lipid_leak) * tissue.fat + (lipid_leak * encoded_fat(shape) if lipid_leak else 0)
     names = [name for name in whole.names if name != WATER]
-    amplitude = amplitude_of(whole.select(names), tissue, fat)
+    amplitude = amplitude_of(whole.select(names), tissue, fat, tumour_lipids)
     varies = np.array([0.0 if is_lipid(name) else variation for name in names], np.float32)
     amplitude *= np.maximum(1 + varies * smooth_fields(keys["metabolites"], shape, len(names), _VARIES_MM), 0)
     if residual_water > 0:
@@ -167,13 +177,9 @@ def _affine(shape: tuple[int, int, int]) -> np.ndarray:
     return affine
 
 
-def _check(snr: float, variation: float, baseline: float, lipid_leak: float, residual_water: float) -> None:
-    for name, value, highest in (
-        ("variation", variation, 0.5),
-        ("baseline", baseline, 10.0),
-        ("lipid_leak", lipid_leak, 1.0),
-        ("residual_water", residual_water, 1e4),
-    ):
+def _check(snr: float, **limited: tuple[float, float]) -> None:
+    """Refuse what is below 0 or above a highest value."""
+    for name, (value, highest) in limited.items():
         if not 0 <= value <= highest:
             raise InputError(f"{name} is {value:g}; it must lie between 0 and {highest:g}")
     if not snr > 0:

@@ -73,7 +73,7 @@ def with_lipids(basis: Basis) -> Basis:
     return basis.joined(Basis(_proton(basis) * (shares @ fid)[None], basis.acquisition, (LIPIDS,)))
 
 
-def amplitude_of(basis: Basis, tissue: Tissue, fat: np.ndarray) -> np.ndarray:
+def amplitude_of(basis: Basis, tissue: Tissue, fat: np.ndarray, tumour_lipids: float) -> np.ndarray:
     """Amplitude of each member in each voxel, from what its parts hold. [x, y, z, members], float32
 
     Macromolecules share one amplitude, as do lipids, so that their lines keep the proportions that the basis gives
@@ -84,6 +84,7 @@ def amplitude_of(basis: Basis, tissue: Tissue, fat: np.ndarray) -> np.ndarray:
         basis: with lipids (`with_lipids`).
         tissue: volume fractions.
         fat: share of each voxel that has the signal of fat, leakage included. [x, y, z]
+        tumour_lipids: what tumours have of lipids, relative to the usual.
 
     Raises:
         InputError: a member is no macromolecule and its concentration is not known.
@@ -93,6 +94,7 @@ def amplitude_of(basis: Basis, tissue: Tissue, fat: np.ndarray) -> np.ndarray:
     amplitude = fractions @ np.array(held, np.float32).T
     for k, name in enumerate(basis.names):
         if is_lipid(name):
+            amplitude[..., k] *= np.float32(tumour_lipids)
             amplitude[..., k] += fat * np.float32(FAT_MM / _protons(basis, is_lipid))
     return amplitude.astype(np.float32)
 
