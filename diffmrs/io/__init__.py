@@ -8,12 +8,14 @@ from diffmrs.io.lcmodel_raw import read_lcmodel_raw, write_lcmodel_raw
 from diffmrs.io.lcmodel_write import write_lcmodel_basis
 from diffmrs.io.nifti_header import append_processing, dynamic_values
 from diffmrs.io.nifti_mrs import read_nifti_mrs, write_nifti_mrs
+from diffmrs.io.nifti_slabs import header_at, write_nifti_mrs_slabs
 from diffmrs.io.reference_singlet import has_reference_singlet, remove_reference_singlet
 
 __all__ = [
     "append_processing",
     "dynamic_values",
     "has_reference_singlet",
+    "header_at",
     "read_basis",
     "read_data",
     "read_fsl_basis",
@@ -29,4 +31,5 @@ __all__ = [
     "write_lcmodel_basis",
     "write_lcmodel_raw",
     "write_nifti_mrs",
+    "write_nifti_mrs_slabs",
 ]

@@ -83,21 +83,30 @@ def write_nifti_mrs(path: str | os.PathLike[str], data: MRSData) -> None:
     target = Path(path)
     if not re.search(r"\.nii(\.gz)?$", target.name):
         raise InputError(f"{target}: a NIfTI-MRS file must be called *.nii or *.nii.gz")
-    samples = _file_layout(data, str(target))
-    meta = _meta_for(data, str(target))
-    check_meta(meta, samples.shape[4:], str(target))
-    header = _nifti_header(data, samples)
-    header.extensions.append(nib.nifti1.Nifti1Extension(MRS_CODE, json.dumps(meta).encode()))
-    for code, content in data.header.extensions:
-        header.extensions.append(nib.nifti1.Nifti1Extension(code, content))
-    kind = nib.Nifti1Image if header["sizeof_hdr"] == 348 else nib.Nifti2Image
-    image: Any = kind(samples, None, header=header)
+    image = nifti_image(data, str(target))
     with atomic_write(target) as stream:
         if target.name.endswith(".gz"):
             with GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as zipped:
                 image.to_stream(zipped)
         else:
             image.to_stream(stream)
+
+
+def nifti_image(data: MRSData, where: str) -> Any:
+    """The image that holds the data in the file, with its whole header; the samples are only referred to.
+
+    Raises:
+        InputError: the data have more axes than NIfTI-MRS or another type, or their header is not valid.
+    """
+    samples = _file_layout(data, where)
+    meta = _meta_for(data, where)
+    check_meta(meta, samples.shape[4:], where)
+    header = _nifti_header(data, samples)
+    header.extensions.append(nib.nifti1.Nifti1Extension(MRS_CODE, json.dumps(meta).encode()))
+    for code, content in data.header.extensions:
+        header.extensions.append(nib.nifti1.Nifti1Extension(code, content))
+    kind = nib.Nifti1Image if header["sizeof_hdr"] == 348 else nib.Nifti2Image
+    return kind(samples, None, header=header)
 
 
 def _open(file: Path) -> Any:
