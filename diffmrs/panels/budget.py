@@ -72,20 +72,21 @@ class Room:
         return _row_bytes(self.n_maps, each) * self.n_spectra
 
 
-def rows_on_page(layout: Layout, through: int, limit_bytes: int = LIMIT_BYTES) -> np.ndarray:
+def rows_on_page(layout: Layout, limit_bytes: int = LIMIT_BYTES, n_maps: int = _N_MAPS) -> np.ndarray:
     """Which of the fitted spectra have a place on the page: all, but for volumes of some 300,000 spectra and more.
 
     Of those, first the extra dimensions are thinned out evenly, then the slices.
 
     Args:
         layout: where each spectrum sits.
-        through: the voxel axis from slice to slice.
         limit_bytes: size of the page.
+        n_maps: maps of every spectrum.
 
     Returns:
         Indices into `layout.rows`, rising.
     """
-    most = int(_MAPS_SHARE * 0.75 * max(limit_bytes - _FRAME_BYTES, 0)) // _row_bytes(_N_MAPS, 2)
+    through = view_of(layout.space).through
+    most = int(_MAPS_SHARE * 0.75 * max(limit_bytes - _FRAME_BYTES, 0)) // _row_bytes(max(n_maps, _N_MAPS), 2)
     kept = np.arange(layout.rows.size)
     for values in (layout.spectrum(), layout.voxel()[:, through]):
         found = np.unique(values[kept])
@@ -110,7 +111,7 @@ def rows_with_curves(layout: Layout, n_names: int, ppm: np.ndarray, *, limit_byt
     Returns:
         Indices into `layout.rows`, rising, spread evenly over the volume.
     """
-    kept = rows_on_page(layout, view_of(layout.space).through, limit_bytes)
+    kept = rows_on_page(layout, limit_bytes)
     room = Room(kept.size, limit_bytes, _N_MAPS, _N_COLUMNS * n_names)
     return spread(kept, room.n_curves(kept.size, ppm))
 

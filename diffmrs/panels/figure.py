@@ -169,9 +169,8 @@ def _colours(volume: np.ndarray, kinds: tuple[str, ...]) -> tuple[Colormap, Norm
         colours: Colormap = ListedColormap(list(KINDS[: len(kinds)]))
         scale: Normalize = BoundaryNorm(np.arange(len(kinds) + 1) - 0.5, len(kinds))
     else:
-        colours, scale = colormaps["viridis"].copy(), Normalize(*robust_limits(volume))
-    colours.set_bad(BACKGROUND)
-    return colours, scale
+        colours, scale = colormaps["viridis"], Normalize(*robust_limits(volume))
+    return colours.with_extremes(bad=BACKGROUND), scale
 
 
 def _strike(axes: Axes, struck: np.ndarray) -> None:

@@ -28,7 +28,7 @@ def packed(content: VolumeContent, view: View, limit_bytes: int) -> tuple[dict[s
     Returns:
         Names and sizes for JSON; arrays as base64 by name; what was left out, in words.
     """
-    kept = rows_on_page(content.layout, view.through, limit_bytes)
+    kept = rows_on_page(content.layout, limit_bytes, len(content.maps))
     n_numbers = len(content.numbers) * len(content.names)
     room = Room(kept.size, limit_bytes, len(content.maps), n_numbers)
     numbered = spread(kept, room.n_tables)
@@ -140,8 +140,8 @@ def _fitting(curves: VoxelCurves | None, kept: np.ndarray, room: Room) -> tuple[
     fewer = halved(VoxelCurves(curves.ppm, *stacks, curves.rows[picked]), times)
     if times:
         left_out.append(
-            f"Spectra are drawn at {1000 * abs(fewer.ppm[1] - fewer.ppm[0]):.1f} thousandths of a ppm per point: "
-            f"{2**times} neighbouring points averaged, which makes noise look smaller."
+            f"Spectra are drawn with {abs(fewer.ppm[1] - fewer.ppm[0]):.4f} ppm from point to point: {2**times} "
+            "neighbouring points averaged, which makes noise look smaller."
         )
     if chosen.size < kept.size:
         left_out.append(f"The spectra of {chosen.size} of {kept.size} fits are on this page, evenly chosen.")

@@ -88,7 +88,9 @@ def _warnings(content: VolumeContent) -> list[str]:
     marked = int(content.marked.sum())
     if not marked:
         return []
-    return [f"{marked} of {content.n_spectra} spectra have a severe flag or did not converge; they are struck through."]
+    return [
+        f"Not to be used, and struck through: {marked} of {content.n_spectra} spectra (severe flag, or not converged)."
+    ]
 
 
 def _flagged(content: VolumeContent) -> list[dict[str, Any]]:

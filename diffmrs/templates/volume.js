@@ -152,6 +152,7 @@ at("spectrum").addEventListener("keydown", (event) => {
   zoomTo(Number(at("zoom").value) + change);
 });
 at("spectrum").addEventListener("wheel", (event) => {
+  if (document.activeElement !== at("spectrum")) return; // the wheel scrolls the page until the drawing is clicked
   event.preventDefault();
   zoomTo(Number(at("zoom").value) - Math.sign(event.deltaY) * 0.2);
 }, { passive: false });
