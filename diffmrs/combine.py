@@ -71,7 +71,7 @@ def combine(amplitude: np.ndarray, covariance: np.ndarray, weights: np.ndarray) 
     Returns:
         Amplitude and standard deviation of each sum, data units. [..., sums] each
     """
-    variance = np.einsum("sm,...mn,sn->...s", weights, covariance, weights)
+    variance = np.sum((weights @ covariance) * weights, axis=-1)
     return amplitude @ weights.T, np.sqrt(np.maximum(variance, 0.0))
 
 

@@ -7,14 +7,17 @@ from operator import index as as_index
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.data import is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.fitting import FitResult, Status
-from diffmrs.fitting.engine import over_voxels
+from diffmrs.fitting import Bounds, FitResult, Status
+from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.fitting.estimate import banded
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, first_order_phase, predict_baseline, predict_fid, predict_members
+from diffmrs.model.split import Split, split
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,21 @@ def signal_height(result: FitResult) -> np.ndarray:
     parameters = jax.tree.map(
         lambda leaf: np.where(_beside(fitted, leaf), leaf, 0.0).astype(leaf.dtype), rows.parameters
     )
-    heights = _heights(parameters, result.basis.fid, result.model)
+    heights = _heights(parameters, jnp.asarray(result.basis.fid), result.model, local_mesh())
     return np.where(fitted, np.asarray(heights), np.nan)
 
 
-@partial(jax.jit, static_argnames="model")
+@partial(jax.jit, static_argnames=("model", "mesh"))
 def _heights(
-    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel
+    parameters: Parameters, basis_fid: Complex[Array, "members points"], model: SignalModel, mesh: Mesh | None
 ) -> Float[Array, " spectra"]:
-    def height(one: Parameters, basis_fid: Array) -> Array:
-        upright = replace(one, phase0_rad=jnp.zeros_like(one.phase0_rad))
-        return model.window_of(predict_fid(upright, basis_fid, model)).real.max()
+    narrow = banded(model, Bounds())
 
-    return over_voxels(height, parameters, basis_fid)
+    def height(one: Parameters, basis_fid: Split) -> Array:
+        upright = replace(one, phase0_rad=jnp.zeros_like(one.phase0_rad))
+        return narrow.window_of(predict_fid(upright, basis_fid, narrow)).real.max()
+
+    return over_voxels(height, parameters, split(narrow.reduce_fid(basis_fid)), mesh=mesh)
 
 
 @partial(jax.jit, static_argnames="model")

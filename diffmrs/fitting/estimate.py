@@ -220,7 +220,7 @@ def settle(posed: Posed, model: SignalModel, bounds: Bounds, optimiser: Levenber
 
     if not _is_tuned(model, problem.priors):
         solution = solve(problem, start, jnp.asarray(optimiser.tolerance, real))
-        return Settled(problem, solution, nothing.spread[:0])
+        return Settled(posed.problem, solution, nothing.spread[:0])
 
     def choose(x: Array, problem: Problem) -> Choice:
         value, slope = pieces(x, problem, narrow)

@@ -108,24 +108,79 @@ def fit(
         InputError: data and basis do not go together, or the ppm range does not fit the axis.
     """
     data, basis = prepare(data, basis)
+    setup = set_up(
+        basis,
+        ppm_range=ppm_range,
+        baseline=baseline,
+        priors=priors,
+        groups=groups,
+        shims=shims,
+        lineshape=lineshape,
+        noise_scale=noise_scale,
+        inflate=inflate,
+        bounds=bounds,
+        optimiser=optimiser,
+    )
+    devices = local_mesh() if mesh is None else mesh
+    rows = fit_rows(
+        data.spectra, setup.basis.fid, setup.priors, setup.model, inflate, bounds, optimiser, devices
+    )
+    return setup.result(data, rows)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a fit is told, checked, and made ready for any number of spectra.
+
+    Attributes:
+        basis: sampled like the data, in the working precision.
+        model: the fixed part of the signal model.
+        priors: the soft constraints.
+        inflate: whether uncertainties grow by the residual over the noise where that is above one.
+        bounds: where the answer may lie.
+        optimiser: the solver.
+    """
+
+    basis: Basis
+    model: SignalModel
+    priors: Priors
+    inflate: bool
+    bounds: Bounds
+    optimiser: LevenbergMarquardt
+
+    def result(self, data: MRSData, rows: Estimate) -> FitResult:
+        """The result of fits of all spectra of `data`, [spectra, ...]."""
+        lead = data.fid.shape[:-1]
+        estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
+        return FitResult(data, self.basis, self.model, self.priors, estimate, self.inflate)
+
+
+def set_up(
+    basis: Basis,
+    *,
+    ppm_range: tuple[float, float] | None = None,
+    baseline: Baseline = DEFAULT_BASELINE,
+    priors: str | Sequence[str | Constraint] = DEFAULT_PRIORS,
+    groups: tuple[int, ...] | None = None,
+    shims: tuple[int, ...] | None = None,
+    lineshape: Lineshape = VOIGT,
+    noise_scale: tuple[tuple[float, float, float], ...] = (),
+    inflate: bool = False,
+    bounds: Bounds = Bounds(),
+    optimiser: LevenbergMarquardt = LevenbergMarquardt(),
+) -> Setup:
+    """What `fit` was told as one object; arguments as there, with a basis that is sampled like the data."""
     constraints = all_constraints(priors, basis.names, basis.acquisition)
-    chosen = _groups(groups, basis, constraints)
-    limits = ppm_range or default_ppm_range(basis.acquisition, basis.n_points)
     model = model_for(
         basis,
-        ppm_range=limits,
-        groups=chosen,
+        ppm_range=ppm_range or default_ppm_range(basis.acquisition, basis.n_points),
+        groups=_groups(groups, basis, constraints),
         shims=default_groups(basis) if shims is None else _checked("shims", shims, basis),
         baseline=baseline,
         lineshape=lineshape,
         noise_scale=noise_scale,
     )
-    arrays = priors_for(constraints, basis.names, model)
-    devices = local_mesh() if mesh is None else mesh
-    rows = fit_rows(data.spectra, basis.fid, arrays, model, inflate, bounds, optimiser, devices)
-    lead = data.fid.shape[:-1]
-    estimate = jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), rows)
-    return FitResult(data, basis, model, arrays, estimate, inflate)
+    return Setup(basis, model, priors_for(constraints, basis.names, model), inflate, bounds, optimiser)
 
 
 @partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))

@@ -43,7 +43,7 @@ def implicit_solution(
         return solve(theta, start)
 
     @solution.defjvp
-    def _(primals: tuple[Theta, Array], tangents: tuple[Any, Any]) -> tuple[Solution, Solution]:
+    def _(primals: tuple[Theta, Any], tangents: tuple[Any, Any]) -> tuple[Solution, Solution]:
         theta, start = primals
         answer = solution(theta, start)
 

@@ -73,6 +73,7 @@ Linearise = Callable[[Float[Array, " n"]], tuple[Float[Array, " m"], Float[Array
 _RUNNING = -1
 _MOOT = 100.0  # times the goal: ten times the tolerance, in standard deviations
 _STALE = 0.1  # relative error of a predicted change of the cost beyond which the normal matrix is made anew
+_ASTRAY = 2.0  # times the foretold decrease that the cost may rise by for a step to be learnt from
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ class LevenbergMarquardt:
             )
             change = trial_gradient - around.gradient
             around = jax.lax.cond(renew, lambda: objective.expand(x), lambda: kept)
-            seen = (predicted > unseen) & jnp.isfinite(trial_cost)
+            # A step that went far wrong tells of curvature elsewhere.
+            seen = (predicted > unseen) & (ratio > -_ASTRAY)
             around = around._replace(normal=jnp.where(seen, _secant(around.normal, step, change), around.normal))
             shrink = jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
             shrink = jnp.where(predicted > unseen, shrink, 1.0 / 3.0)  # the ratio means nothing below rounding

@@ -123,7 +123,7 @@ def prior_percent(result: FitResult, weights: np.ndarray) -> np.ndarray:
     """
     rows = result.flat()
     with_ratios, without = (
-        np.einsum("sm,...mn,sn->...s", weights, np.asarray(covariance, np.float64), weights)
+        np.sum((weights @ np.asarray(covariance, np.float64)) * weights, axis=-1)
         for covariance in (rows.amplitude_covariance, rows.crlb_covariance)
     )
     if result.priors.n_ratios == 0:
@@ -140,7 +140,7 @@ def _ratios(rows: Estimate, priors: Priors) -> tuple[np.ndarray, np.ndarray]:
     below = np.where(below > 0, below, np.nan)
     ratio = amplitude @ np.asarray(priors.numerator).T / below
     slope = (priors.numerator - ratio[..., None] * priors.denominator) / below[..., None]
-    variance = np.einsum("srm,smn,srn->sr", slope, covariance, slope)
+    variance = np.sum((slope @ covariance) * slope, axis=-1)
     return ratio, np.sqrt(np.maximum(variance, 0.0))
 
 

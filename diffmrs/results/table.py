@@ -123,7 +123,7 @@ def _intervals(rows: Estimate, weights: np.ndarray, names: tuple[str, ...]) -> t
     """
     every = np.concatenate([np.eye(weights.shape[1]), weights])
     mean = np.asarray(rows.parameters.amplitude, np.float64) @ every.T
-    covariance = np.einsum("am,smn,bn->sab", every, np.asarray(rows.amplitude_covariance, np.float64), every)
+    covariance = every @ np.asarray(rows.amplitude_covariance, np.float64) @ every.T
     members = weights.shape[1]
     variance = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0).copy()
     centre, spread = mean.copy(), np.sqrt(variance)
