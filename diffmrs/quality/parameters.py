@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from diffmrs.data import Basis, is_macromolecule
-from diffmrs.fitting import Bounds, Estimate
+from diffmrs.fitting import Bounds, Estimate, FitResult
 from diffmrs.lineshape import voigt_fwhm_hz
 from diffmrs.model.signal import SignalModel
 from diffmrs.quality.linewidth import kernel_line_width_hz
@@ -62,6 +62,12 @@ def at_bounds(rows: Estimate, basis: Basis, model: SignalModel, bounds: Bounds) 
     """What rests at a bound in each fit, such as `"amplitude Ala"` or `"frequency_shift_hz"`. [spectra]"""
     there = [(name, flags) for name, flags in _at_bounds(rows, basis, model, bounds) if flags.any()]
     return tuple(tuple(name for name, flags in there if flags[row]) for row in range(len(rows.status)))
+
+
+def resting(result: FitResult, bounds: Bounds = Bounds()) -> tuple[tuple[str, ...], np.ndarray]:
+    """What may rest at a bound, and in which spectra it does. [spectra, names]"""
+    found = list(_at_bounds(result.flat(), result.basis, result.model, bounds))
+    return tuple(name for name, _ in found), np.stack([np.asarray(flags) for _, flags in found], axis=1)
 
 
 def _at_bounds(rows: Estimate, basis: Basis, model: SignalModel, bounds: Bounds) -> Iterator[tuple[str, np.ndarray]]:

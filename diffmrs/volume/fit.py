@@ -1,0 +1,342 @@
+"""Fit a volume chunk by chunk: memory is bounded by the chunk, and what is finished lies on the disk."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from tqdm import tqdm
+
+from diffmrs.combine import combinations_of
+from diffmrs.data import Basis, MRSData
+from diffmrs.fitting import FitResult
+from diffmrs.fitting.chunk import Prepared, fit_chunk, prepared
+from diffmrs.fitting.engine import local_mesh
+from diffmrs.fitting.estimate import Estimate
+from diffmrs.fitting.fit import Setup, set_up
+from diffmrs.model.parameters import Parameters
+from diffmrs.model.signal import parameters_for
+from diffmrs.provenance import __version__
+from diffmrs.quality import Quality
+from diffmrs.quantify import ConcentrationFactors
+from diffmrs.resampling import resample
+from diffmrs.results import Layout, MetaboliteTable
+from diffmrs.results.layout import layout_of
+from diffmrs.volume.hosts import Share, own_share
+from diffmrs.volume.numbers import Columns, numbers_of
+from diffmrs.volume.places import places_mm
+from diffmrs.volume.source import Source, survey
+from diffmrs.volume.starts import NET, coarse_net, mean_of_aligned, starts_from
+from diffmrs.volume.store import Store, check_room, digest
+
+Condition = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows and their FIDs to FIDs as they are fitted
+Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
+
+_CHUNK = {"cpu": 256}  # per device; elsewhere:
+_ACCELERATOR_CHUNK = 4096
+_BYTES_PER_NUMBER, _NUMBERS_PER_NAME, _NUMBERS_PER_SPECTRUM = 4, 16, 80
+
+
+@dataclass(frozen=True)
+class VolumeFit:
+    """A fitted volume: its numbers on the disk, one spectrum's fit at a time in memory.
+
+    Attributes:
+        layout: where each fitted spectrum sat in the file.
+        data: the measurement.
+        setup: basis, model and soft constraints.
+        columns: the numbers.
+        engine: what fits a chunk.
+        store: where finished pieces lie.
+    """
+
+    layout: Layout
+    data: MRSData
+    setup: Setup
+    columns: Columns
+    engine: "Engine"
+    store: Store
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Basis members, then sums such as tNAA."""
+        return self.columns.names
+
+    @property
+    def table(self) -> MetaboliteTable:
+        """Numbers per metabolite; each array is read when it is looked at. [spectra, names]"""
+        return self.columns.table()
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Numbers per spectrum. [spectra]"""
+        return self.columns.quality()
+
+    def map(self, name: str, quantity: str = "amplitude") -> np.ndarray:
+        """A map of one metabolite, NaN where nothing was fitted. [x, y, z, *extra]
+
+        Args:
+            name: a basis member or a sum, such as `"tNAA"`.
+            quantity: an array of `diffmrs.results.MetaboliteTable`: `"amplitude"`, `"sd"`, `"crlb_percent"`,
+                `"ratio_tcr"`, `"concentration_mm"` and others.
+        """
+        values = getattr(self.table, quantity)[:, self.names.index(name)]
+        return self._placed(values)
+
+    def quality_map(self, quantity: str) -> np.ndarray:
+        """A map of a quality number such as `"snr"`, NaN where nothing was fitted. [x, y, z, *extra]"""
+        return self._placed(getattr(self.quality, quantity))
+
+    def result_of(self, index: int) -> FitResult:
+        """The whole fit of one spectrum, made anew; the same numbers come out.
+
+        Args:
+            index: which of the fitted spectra, counted from 0.
+        """
+        rows = self.layout.rows[index : index + 1]
+        fids = self.engine.conditioned(rows)
+        estimate = self.engine.fit(fids, self.engine.which[index : index + 1])
+        data = MRSData(jnp.asarray(fids), self.data.acquisition, header=self.data.header)
+        return self.setup.result(data, estimate)
+
+    def _placed(self, values: np.ndarray) -> np.ndarray:
+        flat = np.full(int(np.prod(self.layout.space)) * self.layout.n_extra, np.nan, np.float32)
+        flat[self.layout.rows] = values
+        return flat.reshape(*self.layout.space, *self.layout.extra)
+
+
+class Engine:
+    """Fits any rows of a volume with one compiled function, whatever their number.
+
+    Args:
+        source: the FIDs.
+        setup: what the fit is told.
+        chunk: spectra per call.
+        mesh: devices.
+        condition: what is done to FIDs before they are fitted.
+    """
+
+    def __init__(
+        self, source: Source, setup: Setup, chunk: int, mesh: Mesh | None, condition: Condition | None
+    ) -> None:
+        self.source, self.setup, self.chunk, self.mesh, self.condition = source, setup, chunk, mesh, condition
+        self.dtype = np.dtype(setup.basis.fid.dtype)
+        self.which = np.zeros(0, np.int32)
+        self._starts = _no_starts(setup)
+        self._shared: Prepared | None = None
+
+    def conditioned(self, rows: np.ndarray, fids: np.ndarray | None = None) -> np.ndarray:
+        """FIDs as they are fitted. [rows, points]"""
+        fids = self.source.take(rows) if fids is None else fids
+        return (fids if self.condition is None else self.condition(rows, fids)).astype(self.dtype)
+
+    def fit(self, fids: np.ndarray, which: np.ndarray | None = None) -> Estimate:
+        """The fits of some FIDs, [rows, ...]; where `which` is absent, every start is searched for."""
+        which = np.zeros(len(fids), np.int32) if which is None else which
+        parts = [
+            self._fit(fids[k : k + self.chunk], which[k : k + self.chunk]) for k in range(0, len(fids), self.chunk)
+        ]
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+
+    def start_from(self, parameters: Parameters, which: np.ndarray) -> None:
+        """From now on begin at these parameters, and say which each row takes."""
+        self._starts, self.which, self._shared = parameters, which, None
+
+    def _fit(self, fids: np.ndarray, which: np.ndarray) -> Estimate:
+        if self._shared is None:
+            self._shared = prepared(self.setup, self._starts)
+        missing = self.chunk - len(fids)
+        fids = np.pad(fids, ((0, missing), (0, 0)))
+        which = np.pad(which, (0, missing), constant_values=-1).astype(np.int32)
+        found = fit_chunk(jnp.asarray(fids), jnp.asarray(which), self._shared, self.setup, self.mesh)
+        return jax.tree.map(lambda leaf: leaf[: self.chunk - missing], found) if missing else found
+
+
+def fit_volume(
+    data: MRSData,
+    basis: Basis,
+    *,
+    mask: np.ndarray | None = None,
+    folder: Path | None = None,
+    neighbours: bool = True,
+    chunk: int | None = None,
+    mesh: Mesh | None = None,
+    progress: bool = False,
+    condition: Condition | None = None,
+    factors: Factors | None = None,
+    identity: str = "",
+    share: Share | None = None,
+    **choices: Any,
+) -> VolumeFit:
+    """Fit every spectrum of a volume.
+
+    The same fits as `diffmrs.fit`, but in chunks: memory does not grow with the volume, finished chunks are kept in a
+    folder, and a run that was interrupted goes on from there.
+
+    Args:
+        data: the measurement, [x, y, z, *extra, points]; its FIDs may be a memory map of a file.
+        basis: the basis set; resampled to the data when needed.
+        mask: voxels to fit, those above 0; all when absent. [x, y, z]
+        folder: where finished chunks are kept, in a folder `.diffmrs_run`; a temporary place when absent.
+        neighbours: whether fits start from those of a coarse net of voxels; if not, every start is searched for.
+        chunk: spectra per compiled call; as many as suit the devices when absent.
+        mesh: devices to use; all of this host unless told otherwise.
+        progress: whether a bar is drawn on standard error.
+        condition: what is done to FIDs before they are fitted: rows (indices into the flattened leading axes) and FIDs
+            to FIDs.
+        factors: concentration per unit of amplitude: rows and their data to factors.
+        identity: what `condition` and `factors` depend on; a run is only continued when it is the same.
+        share: which pieces are this process's; those that `jax.distributed` says when absent.
+        choices: baseline, priors, lineshape and the other arguments of `diffmrs.fit`.
+
+    Raises:
+        InputError: data, basis, mask and choices do not go together, or the folder cannot be written.
+    """
+    layout = layout_of(data, mask)
+    n_points = survey(data, layout.rows)
+    dtype = jnp.result_type(jnp.zeros(0, data.fid.dtype).dtype, jnp.asarray(basis.fid[:, :1]).dtype)
+    sampled = resample(basis, data.acquisition, n_points)
+    setup = set_up(replace(sampled, fid=jnp.asarray(sampled.fid, dtype)), **choices)
+    devices = local_mesh() if mesh is None else mesh
+    size = _chunk(len(layout.rows), devices) if chunk is None else chunk
+    engine = Engine(Source(data, n_points), setup, size, devices, condition)
+    names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
+    place = tempfile.TemporaryDirectory(prefix="diffmrs_") if folder is None else None
+    run_folder = Path(place.name) if place is not None else Path(str(folder)) / ".diffmrs_run"
+    check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
+    pieces = _Pieces(layout.rows, size, Store(run_folder, _plan(data, engine, layout, neighbours, identity)), place)
+    mine = own_share() if share is None else share
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors)
+    mine.wait_for_others()
+    return VolumeFit(layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store)
+
+
+def _run(
+    engine: Engine,
+    pieces: "_Pieces",
+    layout: Layout,
+    share: Share,
+    neighbours: bool,
+    progress: bool,
+    factors: Factors | None,
+) -> str:
+    """Fit what is not yet finished; the reference of the concentrations is handed back."""
+    store, data = pieces.store, engine.source.data
+    places = places_mm(layout, data.header)
+    if neighbours:
+        _begin(engine, layout, places, store, share)
+    else:
+        engine.start_from(_no_starts(engine.setup), np.zeros(len(layout.rows), np.int32))
+    wanted = [k for k in range(pieces.count) if share.has(k)]
+    finished = sum(len(pieces.rows_of(k)) for k in wanted if store.has(k))
+    total = sum(len(pieces.rows_of(k)) for k in wanted)
+    with tqdm(
+        total=total, initial=finished, unit=" voxels", disable=None if progress else True, smoothing=0.1, leave=False
+    ) as bar:
+        for k in wanted:
+            if store.has(k):
+                continue
+            rows = pieces.rows_of(k)
+            fids = engine.conditioned(rows)
+            result = engine.setup.result(
+                MRSData(jnp.asarray(fids), data.acquisition, header=data.header),
+                engine.fit(fids, engine.which[pieces.span(k)]),
+            )
+            given = None if factors is None else factors(rows, result.data)
+            arrays = numbers_of(result, given)
+            reference = "" if given is None else given.reference
+            store.write(k, arrays | {"reference": np.array(reference)})
+            bar.update(len(rows))
+    share.wait_for_others()
+    return str(store.read(0, ["reference"])["reference"])
+
+
+def _begin(engine: Engine, layout: Layout, places: np.ndarray, store: Store, share: Share) -> None:
+    """Fit the coarse net and the mean, or read what an earlier run found."""
+    name = "starts" if share.index == 0 else f"starts_{share.index}"
+    template = _no_starts(engine.setup)
+    leaves, tree = jax.tree.flatten(template)
+    if not store.has(name):
+        net = coarse_net(places)
+        fids = engine.conditioned(layout.rows[net])
+        engine.start_from(template, np.zeros(0, np.int32))
+        found = engine.fit(np.concatenate([fids, np.zeros((NET - len(fids), fids.shape[1]), fids.dtype)]))
+        own = jax.tree.map(lambda leaf: leaf[: len(fids)], found)
+        mean = engine.fit(mean_of_aligned(fids, own, engine.setup.model)[None])
+        parameters, which = starts_from(found, mean, places, places[net])
+        kept = {f"leaf{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(parameters))}
+        store.write(name, kept | {"which": which})
+    arrays = store.read(name)
+    read = [arrays[f"leaf{k}"] for k in range(len(leaves))]
+    engine.start_from(jax.tree.unflatten(tree, read), arrays["which"])
+
+
+class _Pieces:
+    """The rows of a volume in pieces of one size, and the numbers of the finished ones."""
+
+    def __init__(self, rows: np.ndarray, size: int, store: Store, place: Any) -> None:
+        self.rows, self.size, self.store = rows, size, store
+        self._place = place  # a temporary folder lives as long as this
+
+    @property
+    def count(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def span(self, k: int) -> slice:
+        return slice(k * self.size, (k + 1) * self.size)
+
+    def rows_of(self, k: int) -> np.ndarray:
+        return self.rows[self.span(k)]
+
+    def column(self, name: str, *, shared: bool = False) -> np.ndarray:
+        """An array of all pieces; or one that is the same in all."""
+        if shared:
+            return self.store.read(0, [name])[name]
+        return np.concatenate([self.store.read(k, [name])[name] for k in range(self.count)])
+
+    def each(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """Piece by piece: where its rows lie among all, and its arrays."""
+        for k in range(self.count):
+            yield self.span(k), self.store.read(k)
+
+
+def _no_starts(setup: Setup) -> Parameters:
+    """Starts that are none. [NET + 1, ...], NaN"""
+    one = parameters_for(setup.model, jnp.zeros(len(setup.model.groups), setup.basis.fid.real.dtype))
+    return jax.tree.map(lambda leaf: np.full((NET + 1, *leaf.shape), np.nan, leaf.dtype), one)
+
+
+def _chunk(rows: int, mesh: Mesh | None) -> int:
+    """Spectra per call: pieces of equal size, none much larger than suits the devices."""
+    devices = 1 if mesh is None else mesh.size
+    platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+    most = _CHUNK.get(platform, _ACCELERATOR_CHUNK) * devices
+    count = -(-rows // most)
+    return -(-rows // (count * devices)) * devices
+
+
+def _plan(data: MRSData, engine: Engine, layout: Layout, neighbours: bool, identity: str) -> dict[str, Any]:
+    """What makes two runs the same."""
+    some = engine.source.take(layout.rows[:: max(len(layout.rows) // 256, 1)])
+    return {
+        "diffmrs": __version__,
+        "data": digest(some, layout.rows, layout.space, layout.extra, engine.source.n_points),
+        "model": digest(engine.setup.basis.fid, engine.setup.priors, engine.setup.model, engine.setup.inflate,
+                        engine.setup.bounds, engine.setup.optimiser),
+        "pieces": [len(layout.rows), engine.chunk],
+        "neighbours": neighbours,
+        "precision": str(engine.dtype),
+        "identity": identity,
+    }
+
+
+def _bytes(spectra: int, names: int) -> float:
+    """Disk that a run takes, pieces and outputs."""
+    numbers = spectra * (names * _NUMBERS_PER_NAME + _NUMBERS_PER_SPECTRUM)
+    return 3.0 * _BYTES_PER_NUMBER * numbers + 2**20

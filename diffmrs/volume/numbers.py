@@ -1,0 +1,100 @@
+"""The numbers of fitted spectra as plain arrays that can be kept in a file, and back."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from diffmrs.fitting import FitResult, Status
+from diffmrs.quality import NUMBERS, Flags, Quality, quality_of
+from diffmrs.quality.parameters import resting
+from diffmrs.quantify import ConcentrationFactors
+from diffmrs.results import MetaboliteTable, table_of
+
+_TABLE = "table."
+_QUALITY = "quality."
+TABLE_ARRAYS = tuple(
+    field.name
+    for field in fields(MetaboliteTable)
+    if field.name not in ("names", "n_members", "concentration_reference")
+)
+
+
+def numbers_of(result: FitResult, factors: ConcentrationFactors | None) -> dict[str, np.ndarray]:
+    """Everything the outputs need of fitted spectra, one row each.
+
+    Args:
+        result: the fits.
+        factors: concentration per unit of amplitude, when a reference gave it.
+    """
+    table, quality = table_of(result, factors), quality_of(result)
+    arrays = {_TABLE + name: _compact(getattr(table, name)) for name in TABLE_ARRAYS}
+    arrays |= {_QUALITY + name: _compact(getattr(quality, name)) for name in NUMBERS}
+    labels, rests = resting(result)
+    return arrays | {
+        _QUALITY + "status": np.asarray(result.flat().status, np.int8),
+        _QUALITY + "raised": quality.flags.raised,
+        _QUALITY + "resting": rests,
+        _QUALITY + "resting_labels": np.array(labels),
+    }
+
+
+class Columns:
+    """One array at a time of all pieces of a run, put together when it is asked for and then forgotten."""
+
+    def __init__(self, pieces: Any, names: tuple[str, ...], n_members: int, reference: str) -> None:
+        self.pieces, self.names, self.n_members, self.reference = pieces, names, n_members, reference
+
+    def table(self) -> MetaboliteTable:
+        """Numbers per metabolite."""
+        table = object.__new__(_LateTable)
+        for name, value in (
+            ("names", self.names),
+            ("n_members", self.n_members),
+            ("concentration_reference", self.reference),
+            ("columns", self),
+        ):
+            object.__setattr__(table, name, value)
+        return table
+
+    def quality(self) -> Quality:
+        """Numbers per spectrum."""
+        return quality_from(self.pieces.column)
+
+
+class _LateTable(MetaboliteTable):
+    """A table whose arrays are read when they are looked at."""
+
+    columns: Columns
+
+    def __getattr__(self, name: str) -> Any:
+        if name in TABLE_ARRAYS:
+            return self.columns.pieces.column(_TABLE + name)
+        raise AttributeError(name)
+
+
+def quality_from(column: Any) -> Quality:
+    """The quality that `numbers_of` took apart; what the flags rest on is not kept.
+
+    Args:
+        column: gives the array of a name.
+    """
+    status = column(_QUALITY + "status")
+    labels = [str(label) for label in column(_QUALITY + "resting_labels", shared=True)]
+    rests = column(_QUALITY + "resting")
+    nothing: Any = None
+    return Quality(
+        **{name: column(_QUALITY + name) for name in NUMBERS},
+        at_bounds=tuple(tuple(labels[k] for k in np.flatnonzero(row)) for row in rests),
+        converged=status == Status.CONVERGED,
+        status=tuple(_EXPLANATIONS[int(code)] for code in status),
+        flags=Flags(column(_QUALITY + "raised"), nothing),
+    )
+
+
+_EXPLANATIONS = {int(status): status.explanation for status in Status}
+
+
+def _compact(values: np.ndarray) -> np.ndarray:
+    """Single precision where it is a real number: seven digits are more than a fit knows."""
+    return values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
