@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.command(arguments)
     except InputError as error:
         return _fail(str(error), UNUSABLE_INPUT)
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        return _fail(str(interrupt) or "interrupted", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough; the files are written by then
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -123,7 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--basis-ppm", type=float, metavar="PPM", help="chemical shift a .BASIS file is centred on, ppm (default 4.65)"
     )
-    fit.add_argument("--mask", type=Path, metavar="MASK", help="NIfTI image; voxels above 0 are fitted")
+    volume = fit.add_argument_group("volumes (MRSI)")
+    volume.add_argument("--mask", type=Path, metavar="MASK", help="NIfTI image; voxels above 0 are fitted")
+    volume.add_argument(
+        "--save-spectra", action="store_true", help="also write fit, baseline and residual as NIfTI-MRS in spectra/"
+    )
+    volume.add_argument(
+        "--search-starts", action="store_true", help="search every start instead of taking that of a neighbour"
+    )
     fit.add_argument(
         "--ppm", type=float, nargs=2, metavar=("LO", "HI"), help="limits of the fit, ppm (default for 1H: 0.5 4.2)"
     )
@@ -204,7 +211,17 @@ def _fit(arguments: argparse.Namespace) -> None:
     choices = model_choices(arguments)
     _start_jax()
     from diffmrs.console import flag_lines, metabolite_table, timing_line
-    from diffmrs.pipeline import FitOptions, fit_files, write_outputs
+    from diffmrs.interrupts import terminated_like_interrupted
+    from diffmrs.pipeline import (
+        FitOptions,
+        FitRun,
+        VolumeRun,
+        fit_inputs,
+        fit_volume_inputs,
+        read_inputs,
+        write_outputs,
+        write_volume_outputs,
+    )
     from diffmrs.report import representative
     from diffmrs.staging import staged_folder
 
@@ -223,12 +240,23 @@ def _fit(arguments: argparse.Namespace) -> None:
         basis_ppm_reference=arguments.basis_ppm,
         keep_reference=arguments.keep_reference,
         plot_index=arguments.plot_index,
+        neighbours=not arguments.search_starts,
+        save_spectra=arguments.save_spectra,
         sampling=_sampling(arguments),
     )
     with staged_folder(arguments.out) as folder:
-        run = fit_files(options)
+        inputs = read_inputs(options)
+        run: FitRun | VolumeRun
+        if inputs.layout.is_mrsi:
+            with terminated_like_interrupted():
+                run = fit_volume_inputs(inputs, arguments.out)
+        else:
+            run = fit_inputs(inputs)
         index = representative(run.quality) if arguments.plot_index is None else arguments.plot_index
-        write_outputs(folder, run, index)
+        if isinstance(run, VolumeRun):
+            write_volume_outputs(folder, run, index)
+        else:
+            write_outputs(folder, run, index)
     for note in run.notes:
         print(f"diffmrs: note: {note}", file=sys.stderr)
     for line in flag_lines(run):
@@ -236,6 +264,9 @@ def _fit(arguments: argparse.Namespace) -> None:
     print(timing_line(run), file=sys.stderr)
     print(metabolite_table(run, index))
     print(f"\nreport: {arguments.out / 'report.html'}")
+    if isinstance(run, VolumeRun):
+        print(f"maps and spectra of all voxels: {arguments.out / 'volume.html'}")
+        run.volume.store.remove()
 
 
 def _basis(arguments: argparse.Namespace) -> None:

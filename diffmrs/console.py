@@ -10,20 +10,20 @@ from diffmrs.axes import Acquisition
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
 from diffmrs.io import read_basis
-from diffmrs.pipeline import FitRun, read_measured
+from diffmrs.pipeline import FitRun, VolumeRun, read_measured
 from diffmrs.quality import FLAGS
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
 
 
-def timing_line(run: FitRun) -> str:
+def timing_line(run: FitRun | VolumeRun) -> str:
     """How long the fit took."""
     count = len(run.quality.status)
     spectra = "1 spectrum" if count == 1 else f"{count} spectra"
     return f"diffmrs: fitted {spectra} in {run.seconds:.2f} s (compilation {run.compile_seconds:.2f} s)"
 
 
-def metabolite_table(run: FitRun, index: int) -> str:
+def metabolite_table(run: FitRun | VolumeRun, index: int) -> str:
     """Sums and well-determined metabolites of one spectrum."""
     table, quality = run.table, run.quality
     chosen = [
@@ -58,7 +58,7 @@ def metabolite_table(run: FitRun, index: int) -> str:
     return "\n".join([title, _columns(head, rows), *(rest if left_out else []), *quality.flags.sentences(index)])
 
 
-def flag_lines(run: FitRun) -> list[str]:
+def flag_lines(run: FitRun | VolumeRun) -> list[str]:
     """One line for each kind of flag that is raised: for how many spectra, and what it means."""
     counts, total = run.quality.flags.counts(), len(run.quality.status)
     return [

@@ -31,6 +31,7 @@ def write_report(
     path: Path,
     result: FitResult,
     *,
+    alone: bool = False,
     table: MetaboliteTable | None = None,
     quality: Quality | None = None,
     layout: Layout | None = None,
@@ -45,6 +46,7 @@ def write_report(
     Args:
         path: the HTML file.
         result: from `diffmrs.fit`.
+        alone: whether `result` holds only the spectrum to show, and table, quality and layout all.
         table: numbers per metabolite; made here when absent.
         quality: numbers per spectrum; made here when absent.
         layout: where each spectrum sat in the file; from the data when absent.
@@ -61,7 +63,9 @@ def write_report(
     quality = quality_of(result) if quality is None else quality
     layout = layout_of(result.data) if layout is None else layout
     shown = representative(quality) if index is None else index
-    correlation = plot_correlation(result, index=shown).get_figure()
+    row = 0 if alone else shown
+    told = quality_of(result).flags if alone else quality.flags
+    correlation = plot_correlation(result, index=row).get_figure()
     assert isinstance(correlation, Figure)
     constraints = constraints_of(result)
     unfit = int((~quality.converged).sum())
@@ -69,24 +73,24 @@ def write_report(
     page = _template().render(
         title=title,
         date=now(),
-        alarms=quality.flags.sentences(shown, severe=True),
-        notes=[*(warnings if unfit else []), *quality.flags.sentences(shown, severe=False), *notes],
+        alarms=told.sentences(row, severe=True),
+        notes=[*(warnings if unfit else []), *told.sentences(row, severe=False), *notes],
         flagged=_flagged(quality, layout),
         n_spectra=len(quality.status),
         place=_place(layout, shown),
-        fit_figure=_embedded(fit_figure(result, index=shown)),
+        fit_figure=_embedded(fit_figure(result, index=row)),
         correlation_figure=_embedded(correlation),
         metabolites=_metabolite_rows(table, shown),
         with_priors=bool(np.isfinite(table.prior_percent).any()),
         with_mm=bool(np.isfinite(table.concentration_mm).any()),
         with_molal=bool(np.isfinite(table.concentration_mmol_per_kg).any()),
         mostly_prior=MOSTLY_PRIOR_PERCENT,
-        model=model_in_words(result, shown),
-        lineshape_figure=_lineshape(result, shown),
+        model=model_in_words(result, row),
+        lineshape_figure=_lineshape(result, row),
         chosen_constraints=(settings or {}).get("soft constraints", ""),
         constraint_counts=constraints.counts,
-        tensions=tensions_in_words(constraints, shown),
-        ratios=_ratio_rows(constraints, shown),
+        tensions=tensions_in_words(constraints, row),
+        ratios=_ratio_rows(constraints, row),
         parameter_constraints=grouped_in_words(constraints),
         quality=_quality_definitions(quality, shown),
         quality_head=[*layout.place_columns, *DEFINITIONS],

@@ -122,9 +122,7 @@ def fit(
         optimiser=optimiser,
     )
     devices = local_mesh() if mesh is None else mesh
-    rows = fit_rows(
-        data.spectra, setup.basis.fid, setup.priors, setup.model, inflate, bounds, optimiser, devices
-    )
+    rows = fit_rows(data.spectra, setup.basis.fid, setup.priors, setup.model, inflate, bounds, optimiser, devices)
     return setup.result(data, rows)
 
 

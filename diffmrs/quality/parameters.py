@@ -64,9 +64,9 @@ def at_bounds(rows: Estimate, basis: Basis, model: SignalModel, bounds: Bounds) 
     return tuple(tuple(name for name, flags in there if flags[row]) for row in range(len(rows.status)))
 
 
-def resting(result: FitResult, bounds: Bounds = Bounds()) -> tuple[tuple[str, ...], np.ndarray]:
+def resting(result: FitResult, bounds: Bounds | None = None) -> tuple[tuple[str, ...], np.ndarray]:
     """What may rest at a bound, and in which spectra it does. [spectra, names]"""
-    found = list(_at_bounds(result.flat(), result.basis, result.model, bounds))
+    found = list(_at_bounds(result.flat(), result.basis, result.model, bounds or Bounds()))
     return tuple(name for name, _ in found), np.stack([np.asarray(flags) for _, flags in found], axis=1)
 
 

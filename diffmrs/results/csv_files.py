@@ -4,8 +4,10 @@ Beside `quality.csv` lies `quality.json`, which defines its columns and flags.
 """
 
 import csv
+import io
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +24,36 @@ METABOLITE_COLUMNS = (
 )
 PRIOR_COLUMNS = ("prior_percent", "learned_percent")
 QUALITY_COLUMNS = tuple(DEFINITIONS)
+_NOTHING = re.compile(r"(?<=,)-?(nan|inf)(?=[,\n])|^-?(nan|inf)(?=,)")  # no cell ever holds NaN
 
 
-def write_concentrations(path: Path, table: MetaboliteTable, layout: Layout) -> None:
+def write_concentrations(path: Path, tables: Iterable[tuple[MetaboliteTable, Layout]]) -> None:
     """Write one row per spectrum and metabolite, the basis members first, then the sums.
+
+    Args:
+        path: the file.
+        tables: numbers, and where their spectra sat; of all spectra, or of one chunk after the other.
 
     Raises:
         InputError: the file cannot be written.
     """
-    columns = (*layout.place_columns, "metabolite", *METABOLITE_COLUMNS, "concentration_reference", *PRIOR_COLUMNS)
-    values = np.stack([getattr(table, column) for column in (*METABOLITE_COLUMNS, *PRIOR_COLUMNS)], axis=-1)
     split = len(METABOLITE_COLUMNS)
-
-    def rows() -> Iterator[list[str]]:
-        for place, of_spectrum in zip(layout.places(), values, strict=True):
-            for name, cells in zip(table.names, of_spectrum, strict=True):
-                cells = [_cell(cell) for cell in cells]
-                yield [*place, name, *cells[:split], table.concentration_reference, *cells[split:]]
-
-    _write(path, columns, rows())
+    with atomic_write(path, text=True) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        for number, (table, layout) in enumerate(tables):
+            if number == 0:
+                named = (*METABOLITE_COLUMNS, "concentration_reference", *PRIOR_COLUMNS)
+                writer.writerow((*layout.place_columns, "metabolite", *named))
+            columns = (*METABOLITE_COLUMNS, *PRIOR_COLUMNS)
+            values = np.stack([getattr(table, column) for column in columns], axis=-1)
+            reference = table.concentration_reference
+            pattern = ",".join(["%.6g"] * split) + f",{reference}," + ",".join(["%.6g"] * len(PRIOR_COLUMNS)) + "\n"
+            names = [_quoted(name) for name in table.names]
+            for place, of_spectrum in zip(layout.places(), values, strict=True):
+                begin = ",".join(place)
+                for name, cells in zip(names, of_spectrum.tolist(), strict=True):
+                    told = pattern % tuple(cells)
+                    stream.write(f"{begin},{name},{_NOTHING.sub('', told) if 'n' in told else told}")
 
 
 def write_quality(path: Path, quality: Quality, layout: Layout) -> None:
@@ -56,8 +69,11 @@ def write_quality(path: Path, quality: Quality, layout: Layout) -> None:
         stream.write(json.dumps(sidecar(), indent=1, ensure_ascii=False) + "\n")
 
 
-def _cell(value: float) -> str:
-    return f"{value:.6g}" if np.isfinite(value) else ""
+def _quoted(name: str) -> str:
+    """A name as a cell."""
+    cell = io.StringIO()
+    csv.writer(cell, lineterminator="").writerow([name])
+    return cell.getvalue()
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: Iterable[list[str]]) -> None:

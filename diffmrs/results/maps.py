@@ -17,11 +17,11 @@ from diffmrs.results.layout import Layout
 from diffmrs.results.table import CONCENTRATIONS, MetaboliteTable
 
 METABOLITE_MAPS = ("amplitude", "sd", "crlb_percent", "ratio_tcr", *CONCENTRATIONS, "prior_percent")
-QUALITY_MAPS = ("snr", "linewidth_hz")
+QUALITY_MAPS = ("snr", "linewidth_hz", "shift_ppm", "phase_deg", "chi2_reduced", "noise_sd")
 
 
 def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: Layout, header: Header) -> list[Path]:
-    """Write `QUANTITY_METABOLITE.nii.gz` for each metabolite and sum, and `snr`, `linewidth_hz`, `converged`, `flags`.
+    """Write `QUANTITY_METABOLITE.nii.gz` for each metabolite and sum, the `QUALITY_MAPS`, `converged`, `flags`.
 
     Voxels that were not fitted hold 0; `converged.nii.gz` is 1 where a fit converged; `flags.nii.gz` is the sum of
     2 to the power of the place of each raised flag in `diffmrs.quality.FLAGS`. A quantity that exists nowhere
@@ -40,19 +40,22 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
     Raises:
         InputError: a file cannot be written.
     """
-    maps: dict[str, np.ndarray] = {}
-    for quantity in METABOLITE_MAPS:
-        values = getattr(table, quantity)
-        if np.isfinite(values).any():
-            maps |= {f"{quantity}_{_file_name(name)}": values[:, k] for k, name in enumerate(table.names)}
-    maps |= {quantity: getattr(quality, quantity) for quantity in QUALITY_MAPS}
-    maps["converged"] = quality.converged.astype(float)
-    maps["flags"] = quality.flags.bit_mask().astype(float)
     written = []
-    for name, values in maps.items():
+
+    def write(name: str, values: np.ndarray) -> None:
         path = folder / f"{name}.nii.gz"
         _write_image(path, layout.volume(np.where(np.isfinite(values), values, 0.0)), header)
         written.append(path)
+
+    for quantity in METABOLITE_MAPS:
+        values = getattr(table, quantity)
+        if np.isfinite(values).any():
+            for k, name in enumerate(table.names):
+                write(f"{quantity}_{_file_name(name)}", values[:, k])
+    for quantity in QUALITY_MAPS:
+        write(quantity, getattr(quality, quantity))
+    write("converged", quality.converged.astype(float))
+    write("flags", quality.flags.bit_mask().astype(float))
     return written
 
 

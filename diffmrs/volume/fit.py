@@ -36,8 +36,10 @@ from diffmrs.volume.starts import NET, coarse_net, mean_of_aligned, starts_from
 from diffmrs.volume.store import Store, check_room, digest
 
 Condition = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows and their FIDs to FIDs as they are fitted
+Extra = Callable[[FitResult, slice, Path], dict[str, np.ndarray]]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
 
+RUN_FOLDER = ".diffmrs_run"
 _CHUNK = {"cpu": 256}  # per device; elsewhere:
 _ACCELERATOR_CHUNK = 4096
 _BYTES_PER_NUMBER, _NUMBERS_PER_NAME, _NUMBERS_PER_SPECTRUM = 4, 16, 80
@@ -105,6 +107,18 @@ class VolumeFit:
         data = MRSData(jnp.asarray(fids), self.data.acquisition, header=self.data.header)
         return self.setup.result(data, estimate)
 
+    def tables(self) -> Iterator[tuple[MetaboliteTable, Layout]]:
+        """The numbers per metabolite piece by piece, and where their spectra sit."""
+        for span, arrays in self.columns.pieces.each():
+            rows = self.layout.rows[span]
+            yield self.columns.table(arrays), Layout(self.layout.space, self.layout.extra, rows)
+
+    def pieces_with(self, prefix: str) -> Iterator[dict[str, np.ndarray]]:
+        """Arrays whose names begin so, of every piece that has some."""
+        for _, arrays in self.columns.pieces.each(prefix):
+            if arrays:
+                yield arrays
+
     def _placed(self, values: np.ndarray) -> np.ndarray:
         flat = np.full(int(np.prod(self.layout.space)) * self.layout.n_extra, np.nan, np.float32)
         flat[self.layout.rows] = values
@@ -163,6 +177,7 @@ def fit_volume(
     basis: Basis,
     *,
     mask: np.ndarray | None = None,
+    layout: Layout | None = None,
     folder: Path | None = None,
     neighbours: bool = True,
     chunk: int | None = None,
@@ -170,6 +185,7 @@ def fit_volume(
     progress: bool = False,
     condition: Condition | None = None,
     factors: Factors | None = None,
+    extra: Extra | None = None,
     identity: str = "",
     share: Share | None = None,
     **choices: Any,
@@ -183,6 +199,7 @@ def fit_volume(
         data: the measurement, [x, y, z, *extra, points]; its FIDs may be a memory map of a file.
         basis: the basis set; resampled to the data when needed.
         mask: voxels to fit, those above 0; all when absent. [x, y, z]
+        layout: instead of a mask, which spectra to fit.
         folder: where finished chunks are kept, in a folder `.diffmrs_run`; a temporary place when absent.
         neighbours: whether fits start from those of a coarse net of voxels; if not, every start is searched for.
         chunk: spectra per compiled call; as many as suit the devices when absent.
@@ -191,6 +208,8 @@ def fit_volume(
         condition: what is done to FIDs before they are fitted: rows (indices into the flattened leading axes) and FIDs
             to FIDs.
         factors: concentration per unit of amplitude: rows and their data to factors.
+        extra: makes further arrays of each finished chunk to keep: its fits, where its rows lie among all, and the
+            folder of the run to arrays.
         identity: what `condition` and `factors` depend on; a run is only continued when it is the same.
         share: which pieces are this process's; those that `jax.distributed` says when absent.
         choices: baseline, priors, lineshape and the other arguments of `diffmrs.fit`.
@@ -198,7 +217,7 @@ def fit_volume(
     Raises:
         InputError: data, basis, mask and choices do not go together, or the folder cannot be written.
     """
-    layout = layout_of(data, mask)
+    layout = layout_of(data, mask) if layout is None else layout
     n_points = survey(data, layout.rows)
     dtype = jnp.result_type(jnp.zeros(0, data.fid.dtype).dtype, jnp.asarray(basis.fid[:, :1]).dtype)
     sampled = resample(basis, data.acquisition, n_points)
@@ -208,13 +227,15 @@ def fit_volume(
     engine = Engine(Source(data, n_points), setup, size, devices, condition)
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
     place = tempfile.TemporaryDirectory(prefix="diffmrs_") if folder is None else None
-    run_folder = Path(place.name) if place is not None else Path(str(folder)) / ".diffmrs_run"
+    run_folder = Path(place.name) if place is not None else Path(str(folder)) / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
     pieces = _Pieces(layout.rows, size, Store(run_folder, _plan(data, engine, layout, neighbours, identity)), place)
     mine = own_share() if share is None else share
-    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors)
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra)
     mine.wait_for_others()
-    return VolumeFit(layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store)
+    return VolumeFit(
+        layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
+    )
 
 
 def _run(
@@ -225,6 +246,7 @@ def _run(
     neighbours: bool,
     progress: bool,
     factors: Factors | None,
+    extra: Extra | None,
 ) -> str:
     """Fit what is not yet finished; the reference of the concentrations is handed back."""
     store, data = pieces.store, engine.source.data
@@ -250,6 +272,7 @@ def _run(
             )
             given = None if factors is None else factors(rows, result.data)
             arrays = numbers_of(result, given)
+            arrays |= {} if extra is None else extra(result, pieces.span(k), store.folder)
             reference = "" if given is None else given.reference
             store.write(k, arrays | {"reference": np.array(reference)})
             bar.update(len(rows))
@@ -300,10 +323,10 @@ class _Pieces:
             return self.store.read(0, [name])[name]
         return np.concatenate([self.store.read(k, [name])[name] for k in range(self.count)])
 
-    def each(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Piece by piece: where its rows lie among all, and its arrays."""
+    def each(self, prefix: str = "") -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """Piece by piece: where its rows lie among all, and its arrays whose names begin so."""
         for k in range(self.count):
-            yield self.span(k), self.store.read(k)
+            yield self.span(k), self.store.read(k, prefix=prefix)
 
 
 def _no_starts(setup: Setup) -> Parameters:
@@ -327,8 +350,14 @@ def _plan(data: MRSData, engine: Engine, layout: Layout, neighbours: bool, ident
     return {
         "diffmrs": __version__,
         "data": digest(some, layout.rows, layout.space, layout.extra, engine.source.n_points),
-        "model": digest(engine.setup.basis.fid, engine.setup.priors, engine.setup.model, engine.setup.inflate,
-                        engine.setup.bounds, engine.setup.optimiser),
+        "model": digest(
+            engine.setup.basis.fid,
+            engine.setup.priors,
+            engine.setup.model,
+            engine.setup.inflate,
+            engine.setup.bounds,
+            engine.setup.optimiser,
+        ),
         "pieces": [len(layout.rows), engine.chunk],
         "neighbours": neighbours,
         "precision": str(engine.dtype),

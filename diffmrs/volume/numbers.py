@@ -45,8 +45,13 @@ class Columns:
     def __init__(self, pieces: Any, names: tuple[str, ...], n_members: int, reference: str) -> None:
         self.pieces, self.names, self.n_members, self.reference = pieces, names, n_members, reference
 
-    def table(self) -> MetaboliteTable:
-        """Numbers per metabolite."""
+    def table(self, arrays: dict[str, np.ndarray] | None = None) -> MetaboliteTable:
+        """Numbers per metabolite: of all pieces, read when they are looked at, or of the arrays of one."""
+        if arrays is not None:
+            parts = {name: arrays[_TABLE + name] for name in TABLE_ARRAYS}
+            return MetaboliteTable(
+                names=self.names, n_members=self.n_members, concentration_reference=self.reference, **parts
+            )
         table = object.__new__(_LateTable)
         for name, value in (
             ("names", self.names),

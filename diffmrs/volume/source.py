@@ -71,9 +71,9 @@ def survey(data: MRSData, rows: np.ndarray) -> int:
 
 def release(mapped: np.ndarray) -> None:
     """Give back the memory of a memory map; its content stays in the file."""
-    base = mapped
+    base: object = mapped
     while isinstance(base, np.ndarray) and base.base is not None:
-        base = base.base  # type: ignore[assignment]
+        base = base.base
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
 

@@ -58,10 +58,10 @@ class Store:
         with atomic_write(self._file(piece)) as stream:
             np.savez(stream, allow_pickle=False, **arrays)
 
-    def read(self, piece: int | str, names: list[str] | None = None) -> dict[str, np.ndarray]:
-        """Arrays of a finished piece; all, or those named."""
+    def read(self, piece: int | str, names: list[str] | None = None, prefix: str = "") -> dict[str, np.ndarray]:
+        """Arrays of a finished piece; all, those named, or those whose names begin so."""
         with np.load(self._file(piece), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in (names or arrays.files)}
+            return {name: arrays[name] for name in (names or arrays.files) if name.startswith(prefix)}
 
     def remove(self) -> None:
         """Take the folder away."""

@@ -1,0 +1,267 @@
+"""What `diffmrs fit` reads before it fits: data, basis, mask, water scan, and what is done to each spectrum."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diffmrs.conditioning import with_macromolecules, without_eddy_currents, without_water
+from diffmrs.data import Basis, MRSData
+from diffmrs.errors import InputError
+from diffmrs.fitting.prepare import default_ppm_range
+from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
+from diffmrs.io.lcmodel_basis import singlet_width_ppm
+from diffmrs.measured_mm import measured_macromolecules
+from diffmrs.pipeline.options import FitOptions
+from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
+from diffmrs.quantify import AtTimeZero, ConcentrationFactors, LCModelAreas, metabolites_per_water
+from diffmrs.results import Layout
+from diffmrs.results.layout import layout_of
+from diffmrs.results.maps import lies_elsewhere
+from diffmrs.results.mask import read_mask
+from diffmrs.spins.macromolecules import macromolecule_sets
+from diffmrs.volume.source import Source
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was read, checked.
+
+    Attributes:
+        options: what the command was told.
+        data: the measurement as it is in the file.
+        layout: which of its spectra are fitted, and where they sit.
+        basis: the basis set as it is fitted, macromolecules included.
+        plain_basis: the basis set as it was read.
+        water: the water scan.
+        added: the macromolecules that were added, in words.
+        files: what was read.
+        notes: what the user should know.
+    """
+
+    options: FitOptions
+    data: MRSData
+    layout: Layout
+    basis: Basis
+    plain_basis: Basis
+    water: MRSData | None
+    added: str
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """The files, for error messages."""
+        return f"{self.options.data} with {self.options.basis}"
+
+    def raw(self, rows: np.ndarray) -> np.ndarray:
+        """Some FIDs as measured, as indices into the flattened leading axes. [rows, points]"""
+        return Source(self.data).take(rows)
+
+    def conditioned(self, rows: np.ndarray, fids: np.ndarray) -> MRSData:
+        """FIDs as they are fitted: eddy currents and water taken off as far as asked for."""
+        data = MRSData(fids, self.data.acquisition, header=self.data.header)
+        return _conditioned(self.options, data, self._water_of(rows))
+
+    def factors(self, rows: np.ndarray, data: MRSData) -> ConcentrationFactors | None:
+        """What an amplitude of each basis member means, and in words what that rests on; None without a water scan."""
+        water = self._water_of(rows)
+        if water is None:
+            return None
+        layout = Layout(self.layout.space, self.layout.extra, rows)
+        return _factors(self.options, data, water, self.plain_basis, self.basis.names, layout)
+
+    def settings(self, factors: ConcentrationFactors | None) -> dict[str, str]:
+        """What the fit was told, in words."""
+        concentrations = "none, as there is no water scan" if factors is None else factors.words
+        told = _settings(self.options, self.data, self.basis, len(self.layout.rows))
+        return told | {"macromolecules": self.added, "concentrations": concentrations}
+
+    def _water_of(self, rows: np.ndarray) -> MRSData | None:
+        """The water scan, cut to some spectra when there is one FID for each."""
+        if self.water is None or self.water.n_spectra != self.data.n_spectra:
+            return self.water
+        fid = Source(self.water).take(rows)
+        return MRSData(fid, self.water.acquisition, header=self.water.header)
+
+
+def read_inputs(options: FitOptions) -> Inputs:
+    """Read the files and check that they go together.
+
+    Raises:
+        InputError: a file cannot be used, or data, basis and options do not go together.
+    """
+    data = read_measured(options.data, options.sampling)
+    plain_basis, notes = _read_basis(options)
+    layout = layout_of(data)
+    if options.mask is not None:
+        mask, affine = read_mask(options.mask)
+        layout = located(options.mask, layout_of, data, mask)
+        if lies_elsewhere(affine, data.header):
+            notes += (
+                f"The geometry in {options.mask.name} differs from that of the data; voxels were matched by index.",
+            )
+    notes += _notes_on(data)
+    _check_range(options, data, plain_basis)
+    _check_plot_index(options.plot_index, data, layout)
+    water = _read_water(options)
+    notes += _notes_on_water(options, water)
+    where = f"{options.data} with {options.basis}"
+    one = MRSData(Source(data).take(layout.rows[:1]), data.acquisition, header=data.header)
+    basis, added = located(
+        where if set(options.macromolecules) <= {"auto", "none"} else f"{where}, --mm",
+        with_macromolecules,
+        plain_basis,
+        one,
+        [_measured(options, name) for name in options.macromolecules],
+    )
+    return Inputs(options, data, layout, basis, plain_basis, water, added, _files(options), notes)
+
+
+def _files(options: FitOptions) -> tuple[Path, ...]:
+    maps = () if options.tissue is None or options.tissue.maps is None else options.tissue.maps
+    measured = [Path(name) for name in options.macromolecules if _is_file(name)]
+    files = (options.data, options.basis, options.mask, options.water, *maps, *measured, options.macromolecule_water)
+    return tuple(file for file in files if file is not None)
+
+
+def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
+    """Read data as the command line does: errors about the sampling name the options that give it.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    try:
+        return read_data(path, **sampling)
+    except InputError as error:
+        about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
+        lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))
+        hint = " (on the command line: --bandwidth HZ and --frequency MHZ)"
+        raise InputError(f"{error}{hint if about_sampling and (sampling or lacks_it) else ''}") from None
+
+
+def _read_basis(options: FitOptions) -> tuple[Basis, tuple[str, ...]]:
+    basis = read_basis(options.basis, ppm_reference=options.basis_ppm_reference)
+    if options.keep_reference or not has_reference_singlet(basis):
+        return basis, ()
+    return remove_reference_singlet(basis), ("The reference singlet at 0 ppm was taken out of the basis set.",)
+
+
+def _read_water(options: FitOptions) -> MRSData | None:
+    if options.water is None:
+        if options.tissue is not None:
+            raise InputError("tissue fractions serve water-referenced concentrations: name the water scan with --water")
+        if options.ecc:
+            raise InputError("--ecc needs the water scan: name its file with --water")
+        return None
+    return read_measured(options.water, options.sampling)
+
+
+def _conditioned(options: FitOptions, data: MRSData, water: MRSData | None) -> MRSData:
+    if options.ecc and water is not None:
+        data = located(options.water, without_eddy_currents, data, water)
+    return without_water(data) if options.remove_water else data
+
+
+def _is_file(macromolecules: str) -> bool:
+    return macromolecules not in ("auto", "none", "lipids", *macromolecule_sets()) and Path(macromolecules).is_file()
+
+
+def _measured(options: FitOptions, name: str) -> str | Basis:
+    """A choice of macromolecules; a file becomes the member made of it, treated like the data."""
+    water = options.macromolecule_water
+    if water is not None and not any(_is_file(each) for each in options.macromolecules):
+        raise InputError("--mm-water serves a measured macromolecule spectrum: name its file with --mm")
+    if not _is_file(name):
+        return name
+    scan = read_measured(Path(name), options.sampling)
+    if water is not None:
+        scan = located(water, without_eddy_currents, scan, read_measured(water, options.sampling))
+    found = located(name, measured_macromolecules, without_water(scan))
+    return replace(found.basis, source=found.in_words)
+
+
+def _notes_on(data: MRSData) -> tuple[str, ...]:
+    if "DIM_COIL" not in data.dim_tags:
+        return ()
+    coils = data.fid.shape[data.fid.ndim - 1 - len(data.dim_tags) + data.dim_tags.index("DIM_COIL")]
+    if coils == 1:
+        return ()
+    return (f"The data hold {coils} receive coils that were not combined; each was fitted by itself.",)
+
+
+def _notes_on_water(options: FitOptions, water: MRSData | None) -> tuple[str, ...]:
+    if water is None or options.ecc:
+        return ()
+    bend = phase_bend_deg(np.asarray(water.spectra)[0], water.acquisition)
+    if not bend > SOME_BEND_DEG:
+        return ()
+    return (f"The phase of the water scan bends by {bend:.1f} degrees: eddy currents, which --ecc corrects.",)
+
+
+def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:
+    low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
+    located("--ppm" if options.ppm_range else options.data, data.acquisition.window, data.n_points, (low, high))
+    ours, theirs = basis.acquisition, data.acquisition
+    alike = (
+        ours.nucleus == theirs.nucleus
+        and abs(ours.spectrometer_frequency_mhz / theirs.spectrometer_frequency_mhz - 1) < 0.1
+    )
+    if alike and (low < basis.ppm.min() or high > basis.ppm.max()):
+        raise InputError(
+            f"{options.basis}: the basis reaches only from {basis.ppm.min():.2f} to {basis.ppm.max():.2f} ppm "
+            f"(bandwidth {ours.bandwidth_hz:g} Hz), but the fit from {low:g} to {high:g} ppm"
+        )
+
+
+def _check_plot_index(index: int | None, data: MRSData, layout: Layout) -> None:
+    if index is None:
+        return
+    count = len(layout.rows)
+    if not 0 <= index < count:
+        raise InputError(f"--plot-index is {index}; {count} spectra are to be fitted, counted from 0")
+    fid = Source(data).take(layout.rows[index : index + 1])
+    if not (np.isfinite(fid).all() and fid.any()):
+        raise InputError(f"--plot-index is {index}; spectrum {index} holds NaN, infinity or only zeros")
+
+
+def _settings(options: FitOptions, data: MRSData, basis: Basis, n_spectra: int) -> dict[str, str]:
+    low, high = options.ppm_range or default_ppm_range(data.acquisition, data.n_points)
+    return {
+        "fit range": f"{low:g} to {high:g} ppm",
+        **options.model.in_words,
+        "eddy currents": "corrected with the water scan (Klose)" if options.ecc else "not corrected",
+        "residual water": "removed by HSVD, 4.3 to 5.0 ppm" if options.remove_water else "left in",
+        "basis set": basis.source or options.basis.name,
+        "basis members": ", ".join(basis.names),
+        "spectra": str(n_spectra),
+        "points": str(data.n_points),
+        "bandwidth": f"{data.acquisition.bandwidth_hz:.6g} Hz",
+        "spectrometer frequency": f"{data.acquisition.spectrometer_frequency_mhz:.6g} MHz",
+        "nucleus": data.acquisition.nucleus,
+    }
+
+
+def _factors(
+    options: FitOptions, data: MRSData, water: MRSData, plain_basis: Basis, names: tuple[str, ...], layout: Layout
+) -> ConcentrationFactors:
+    """What an amplitude of each basis member means, and in words what that rests on."""
+    signals: AtTimeZero | LCModelAreas = AtTimeZero()
+    if options.water_scaling == "lcmodel":
+        width = singlet_width_ppm(options.basis)
+        signals = LCModelAreas() if width is None else LCModelAreas(width)
+    ratio = located(f"{options.water} with {options.basis}", metabolites_per_water, data, plain_basis, water, signals)
+    reference: Any = options.water_reference
+    if options.tissue is not None:
+        reference = located(options.data, options.tissue.reference, data, water, layout.voxel(), names)
+    factors = reference.factors(ratio, names)
+    return replace(factors, words=f"{factors.words}; signals: {signals.words}")
+
+
+def located(where: object, call: Any, *args: Any, **kwargs: Any) -> Any:
+    """The result of a call whose errors are told with the file or option they are about."""
+    try:
+        return call(*args, **kwargs)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
