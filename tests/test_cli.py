@@ -206,7 +206,7 @@ def test_interruption_is_one_line_and_leaves_nothing(files, tmp_path, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("diffmrs.pipeline.fit", interrupted)
+    monkeypatch.setattr("diffmrs.pipeline.single.fit", interrupted)
     out = tmp_path / "out"
     assert main(["fit", str(files / "single.nii.gz"), "--basis", str(files / "basis"), "--out", str(out)]) == 130
     assert capsys.readouterr().err == "diffmrs: interrupted\n"
@@ -217,7 +217,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(files, tmp_path, monkeypatch
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("diffmrs.pipeline.write_report", full)
+    monkeypatch.setattr("diffmrs.pipeline.single.write_report", full)
     arguments = ["fit", str(files / "single.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
     assert "No space left on device" in capsys.readouterr().err

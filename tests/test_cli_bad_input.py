@@ -251,7 +251,7 @@ def test_unusable_input_is_one_line_and_writes_nothing(case, good, tmp_path, cap
 def test_an_output_that_cannot_be_written_is_found_before_the_fit(place, good, tmp_path, capsys, monkeypatch):
     if place.startswith("/proc") and not Path("/proc").is_dir():
         pytest.skip("no /proc on this system: nothing that even root cannot write")
-    monkeypatch.setattr("diffmrs.pipeline.fit", lambda *_, **__: pytest.fail("the fit was run"))
+    monkeypatch.setattr("diffmrs.pipeline.single.fit", lambda *_, **__: pytest.fail("the fit was run"))
     (tmp_path / "file").write_text("mine")
     out = str(tmp_path / place)
     line = check_refusal(["fit", str(good / "data.nii.gz"), "--basis", str(good / "basis"), "--out", out], capsys)

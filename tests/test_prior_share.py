@@ -114,7 +114,7 @@ def test_without_constraints_nothing_comes_from_them(tmp_path):
         table.crlb_percent[0], np.minimum(100 * table.sd[0] / table.amplitude[0], 999), rtol=1e-6
     )
     layout = layout_of(result.data)
-    write_concentrations(tmp_path / "concentrations.csv", table, layout)
+    write_concentrations(tmp_path / "concentrations.csv", [(table, layout)])
     assert all(line.endswith(",,") for line in (tmp_path / "concentrations.csv").read_text().splitlines()[1:])
     write_maps(tmp_path, table, quality_of(result), layout, result.data.header)
     assert not list(tmp_path.glob("prior_percent*"))

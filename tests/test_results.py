@@ -64,7 +64,7 @@ def test_intervals_hold_the_estimate_of_what_is_strong_and_are_never_negative():
 
 def test_concentrations_have_the_documented_columns_and_no_nan(tmp_path):
     result = fits.batch()
-    write_concentrations(tmp_path / "concentrations.csv", table_of(result), layout_of(result.data))
+    write_concentrations(tmp_path / "concentrations.csv", [(table_of(result), layout_of(result.data))])
     rows = rows_of(tmp_path / "concentrations.csv")
     assert list(rows[0]) == [
         "spectrum", "metabolite", "amplitude", "sd", "crlb_percent", "ci95_low", "ci95_high", "ratio_tcr",

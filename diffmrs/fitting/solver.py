@@ -73,6 +73,7 @@ Linearise = Callable[[Float[Array, " n"]], tuple[Float[Array, " m"], Float[Array
 _RUNNING = -1
 _MOOT = 100.0  # times the goal: ten times the tolerance, in standard deviations
 _STALE = 0.1  # relative error of a predicted change of the cost beyond which the normal matrix is made anew
+_NEAR = 3.0  # times the residual variance that a step may promise to lower the cost by for secants to be enough
 _ASTRAY = 2.0  # times the foretold decrease that the cost may rise by for a step to be learnt from
 
 
@@ -172,7 +173,8 @@ class LevenbergMarquardt:
             stalled = ~better & ~small & (state.damping > 1e8)
 
             foretold = (jnp.abs(ratio - 1) < _STALE) | (predicted <= unseen)
-            renew = ~small & jnp.where(better, ~foretold, ~state.fresh)
+            far = predicted > _NEAR * variance
+            renew = ~small & far & jnp.where(better, ~foretold, ~state.fresh)
             x = jnp.where(better, trial_x, state.x)
             kept = Quadratic(
                 jnp.where(better, trial_cost, around.cost),

@@ -61,11 +61,11 @@ class Flags:
 
     Attributes:
         raised: in the order of `FLAGS`. [spectra, flags]
-        evidence: what they rest on.
+        evidence: what they rest on; None where only the flags were kept.
     """
 
     raised: np.ndarray
-    evidence: Evidence
+    evidence: Evidence | None
 
     @property
     def severe(self) -> np.ndarray:
@@ -79,6 +79,8 @@ class Flags:
     def sentences(self, index: int, *, severe: bool | None = None) -> tuple[str, ...]:
         """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked."""
         chosen = (flag for flag in self._of(index) if severe is None or flag.severe == severe)
+        if self.evidence is None:
+            return tuple(flag.meaning for flag in chosen)
         return tuple(flag.sentence(self.evidence, index) for flag in chosen)
 
     def counts(self) -> dict[str, int]:
