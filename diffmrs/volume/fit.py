@@ -29,7 +29,7 @@ from diffmrs.resampling import resample
 from diffmrs.results import Layout, MetaboliteTable
 from diffmrs.results.layout import layout_of
 from diffmrs.volume.hosts import Share, own_share
-from diffmrs.volume.numbers import Columns, numbers_of
+from diffmrs.volume.numbers import Columns, in_full, numbers_of
 from diffmrs.volume.places import places_mm
 from diffmrs.volume.source import Source, survey
 from diffmrs.volume.starts import NET, coarse_net, mean_of_aligned, starts_from
@@ -321,7 +321,7 @@ class _Pieces:
         """An array of all pieces; or one that is the same in all."""
         if shared:
             return self.store.read(0, [name])[name]
-        return np.concatenate([self.store.read(k, [name])[name] for k in range(self.count)])
+        return in_full(np.concatenate([self.store.read(k, [name])[name] for k in range(self.count)]))
 
     def each(self, prefix: str = "") -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """Piece by piece: where its rows lie among all, and its arrays whose names begin so."""

@@ -48,7 +48,7 @@ class Columns:
     def table(self, arrays: dict[str, np.ndarray] | None = None) -> MetaboliteTable:
         """Numbers per metabolite: of all pieces, read when they are looked at, or of the arrays of one."""
         if arrays is not None:
-            parts = {name: arrays[_TABLE + name] for name in TABLE_ARRAYS}
+            parts = {name: in_full(arrays[_TABLE + name]) for name in TABLE_ARRAYS}
             return MetaboliteTable(
                 names=self.names, n_members=self.n_members, concentration_reference=self.reference, **parts
             )
@@ -97,6 +97,11 @@ def quality_from(column: Any) -> Quality:
 
 
 _EXPLANATIONS = {int(status): status.explanation for status in Status}
+
+
+def in_full(values: np.ndarray) -> np.ndarray:
+    """Numbers as they are worked with: single precision is for the file."""
+    return values.astype(np.float64) if values.dtype == np.float32 else values
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
