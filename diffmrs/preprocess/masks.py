@@ -18,7 +18,7 @@ _QUIET_PPM = (-0.5, 6.0)  # noise is measured outside
 # spectrum fall with the third power of the distance from a line.
 _LONG_S, _SHORT_S = 0.2, 0.05
 _BRAIN_SHARE, _LIPID_SHARE = 0.25, 0.1  # of the usual signal of the brain, and of the strongest lipids
-_LIPIDS_OVER_METABOLITES, _LIPIDS_OVER_WATER = 2.0, 0.005
+_LIPIDS_OVER_METABOLITES, _LIPIDS_OVER_WATER = 2.0, 0.002
 _UNSUPPRESSED = 1000.0  # height of water over metabolites; below 100 where it is suppressed, thousands where not
 _SEEN = 3.0  # noise standard deviations
 
@@ -60,7 +60,7 @@ def mask_from_data(data: MRSData) -> Bool[np.ndarray, "x y z"]:
       twice that at 1.95 to 3.4 ppm (0.3 to 1.3 in brain; 3 to 25 in scalp).
 
     Where water was not suppressed (in the strong voxels it stands over a thousand times as high as the metabolites) it
-    takes the place of the metabolites in both: its height counts, and lipids dominate from 0.005 of it (brain without
+    takes the place of the metabolites in both: its height counts, and lipids dominate from 0.002 of it (brain without
     lipids: 0.0002, by the metabolites themselves).
 
     Args:
