@@ -1,7 +1,6 @@
 """Skull lipids taken out of brain spectra: an L2 penalty on what looks like the spectra of the skull (Bilgic 2014)."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +11,7 @@ from jaxtyping import Array, Bool, Complex, Float
 from diffmrs.axes import Acquisition
 from diffmrs.data import ArrayLike, MRSData
 from diffmrs.errors import InputError
-from diffmrs.preprocess.chunks import check_mask, in_chunks, rows_of, spectra_in
+from diffmrs.preprocess.chunks import check_mask, chunks_of, in_chunks, rows_of, spectra_in
 from diffmrs.preprocess.lipid_strength import LIPIDS_PPM, Lines, strength_for
 from diffmrs.preprocess.masks import mask_from_data
 from diffmrs.pytree import container
@@ -65,10 +64,12 @@ def suppress_lipids(
         The volume, spectra with NaN or infinite samples as they were; and the operator.
     """
     operator = lipid_operator(data, lipid_mask, beta, mask=mask, most_loss=most_loss)
-    rows = rows_of(data)
-    clean = in_chunks(partial(apply_lipid_operator, operator=_on_device(operator, rows)), rows)
-    finite = np.isfinite(np.asarray(data.spectra)).all(axis=-1)
-    clean = np.where(finite[:, None], clean, np.asarray(data.spectra)).astype(data.fid.dtype)
+    rows, clean = rows_of(data), np.array(data.spectra)
+    on_device = replace(operator, directions=jnp.asarray(operator.directions, jnp.asarray(rows[:1]).dtype))
+    for part, (piece,) in chunks_of(rows):
+        clean[part] = np.asarray(apply_lipid_operator(piece, on_device))[: part.stop - part.start]
+    spoilt = ~np.isfinite(np.asarray(data.spectra)).all(axis=-1)
+    clean[spoilt] = np.asarray(data.spectra)[spoilt]
     return data.with_fid(clean.reshape(data.fid.shape)), operator
 
 
@@ -198,8 +199,3 @@ def _brain(data: MRSData, lipid_mask: np.ndarray, mask: np.ndarray | None) -> np
     if not brain.any():
         raise InputError("no voxel of brain is left to choose beta from; give a mask, or beta")
     return brain
-
-
-def _on_device(operator: LipidOperator, rows: np.ndarray) -> LipidOperator:
-    kind = jnp.asarray(rows[:1]).dtype
-    return replace(operator, directions=jnp.asarray(operator.directions, kind))
