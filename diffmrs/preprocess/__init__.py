@@ -1,6 +1,22 @@
-"""Steps between the scanner and the fit, each a pure function of one FID."""
+"""Steps between the scanner and the fit: pure functions of one FID, and of a whole spectroscopic image."""
 
+from diffmrs.preprocess.alignment import Aligned, align_voxels, shift_and_phase
 from diffmrs.preprocess.eddy_current import correct_eddy_currents
+from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
+from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
 from diffmrs.preprocess.water import remove_water
 
-__all__ = ["correct_eddy_currents", "remove_water"]
+__all__ = [
+    "Aligned",
+    "LipidOperator",
+    "align_voxels",
+    "apply_lipid_operator",
+    "correct_eddy_currents",
+    "line_loss",
+    "lipid_mask_from_data",
+    "lipid_operator",
+    "mask_from_data",
+    "remove_water",
+    "shift_and_phase",
+    "suppress_lipids",
+]
