@@ -124,7 +124,19 @@ def _parser() -> argparse.ArgumentParser:
         "--basis-ppm", type=float, metavar="PPM", help="chemical shift a .BASIS file is centred on, ppm (default 4.65)"
     )
     volume = fit.add_argument_group("volumes (MRSI)")
-    volume.add_argument("--mask", type=Path, metavar="MASK", help="NIfTI image; voxels above 0 are fitted")
+    volume.add_argument(
+        "--mask", type=Path, metavar="auto|MASK", help="NIfTI image, voxels above 0 are fitted; auto finds the brain"
+    )
+    volume.add_argument(
+        "--suppress-lipids",
+        type=Path,
+        nargs="?",
+        const=Path("auto"),
+        metavar="auto|MASK",
+        help="L2 suppression of lipids that leak from the skull, found in the data or given as a NIfTI image",
+    )
+    volume.add_argument("--lipid-strength", type=float, metavar="BETA", help="of that (default: from the data)")
+    volume.add_argument("--align", action="store_true", help="bring all voxels to one frequency and phase first")
     volume.add_argument(
         "--save-spectra", action="store_true", help="also write fit, baseline and residual as NIfTI-MRS in spectra/"
     )
@@ -242,6 +254,9 @@ def _fit(arguments: argparse.Namespace) -> None:
         plot_index=arguments.plot_index,
         neighbours=not arguments.search_starts,
         save_spectra=arguments.save_spectra,
+        align=arguments.align,
+        lipids=arguments.suppress_lipids,
+        lipid_strength=arguments.lipid_strength,
         sampling=_sampling(arguments),
     )
     with staged_folder(arguments.out) as folder:

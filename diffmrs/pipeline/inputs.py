@@ -13,7 +13,9 @@ from diffmrs.fitting.prepare import default_ppm_range
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
 from diffmrs.io.lcmodel_basis import singlet_width_ppm
 from diffmrs.measured_mm import measured_macromolecules
+from diffmrs.pipeline.cleaning import AUTO, Cleaning, cleaning_of
 from diffmrs.pipeline.options import FitOptions
+from diffmrs.preprocess import mask_from_data
 from diffmrs.quality.water_phase import SOME_BEND_DEG, phase_bend_deg
 from diffmrs.quantify import AtTimeZero, ConcentrationFactors, LCModelAreas, metabolites_per_water
 from diffmrs.results import Layout
@@ -35,6 +37,7 @@ class Inputs:
         basis: the basis set as it is fitted, macromolecules included.
         plain_basis: the basis set as it was read.
         water: the water scan.
+        cleaning: what is done to the whole volume first.
         added: the macromolecules that were added, in words.
         files: what was read.
         notes: what the user should know.
@@ -46,6 +49,7 @@ class Inputs:
     basis: Basis
     plain_basis: Basis
     water: MRSData | None
+    cleaning: Cleaning
     added: str
     files: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -62,7 +66,8 @@ class Inputs:
     def conditioned(self, rows: np.ndarray, fids: np.ndarray) -> MRSData:
         """FIDs as they are fitted: eddy currents and water taken off as far as asked for."""
         data = MRSData(fids, self.data.acquisition, header=self.data.header)
-        return _conditioned(self.options, data, self._water_of(rows))
+        data = self.cleaning.apply(rows, _conditioned(self.options, data, self._water_of(rows)))
+        return without_water(data) if self.options.remove_water else data
 
     def factors(self, rows: np.ndarray, data: MRSData) -> ConcentrationFactors | None:
         """What an amplitude of each basis member means, and in words what that rests on; None without a water scan."""
@@ -76,6 +81,8 @@ class Inputs:
         """What the fit was told, in words."""
         concentrations = "none, as there is no water scan" if factors is None else factors.words
         told = _settings(self.options, self.data, self.basis, len(self.layout.rows))
+        if self.layout.is_mrsi:
+            told |= {"volume": self.cleaning.words}
         return told | {"macromolecules": self.added, "concentrations": concentrations}
 
     def _water_of(self, rows: np.ndarray) -> MRSData | None:
@@ -95,7 +102,9 @@ def read_inputs(options: FitOptions) -> Inputs:
     data = read_measured(options.data, options.sampling)
     plain_basis, notes = _read_basis(options)
     layout = layout_of(data)
-    if options.mask is not None:
+    if options.mask == AUTO:
+        layout = located("--mask auto", _auto_masked, data)
+    elif options.mask is not None:
         mask, affine = read_mask(options.mask)
         layout = located(options.mask, layout_of, data, mask)
         if lies_elsewhere(affine, data.header):
@@ -116,14 +125,24 @@ def read_inputs(options: FitOptions) -> Inputs:
         one,
         [_measured(options, name) for name in options.macromolecules],
     )
-    return Inputs(options, data, layout, basis, plain_basis, water, added, _files(options), notes)
+    cleaning, told = located(options.data, cleaning_of, options, data, layout)
+    basis = cleaning.of_basis(basis, data)
+    return Inputs(options, data, layout, basis, plain_basis, water, cleaning, added, _files(options), notes + told)
+
+
+def _auto_masked(data: MRSData) -> Layout:
+    mask = mask_from_data(data)
+    if not mask.any():
+        raise InputError("no voxel of the data looks like brain; draw a mask and name its file")
+    return layout_of(data, mask)
 
 
 def _files(options: FitOptions) -> tuple[Path, ...]:
     maps = () if options.tissue is None or options.tissue.maps is None else options.tissue.maps
     measured = [Path(name) for name in options.macromolecules if _is_file(name)]
     files = (options.data, options.basis, options.mask, options.water, *maps, *measured, options.macromolecule_water)
-    return tuple(file for file in files if file is not None)
+    files += (options.lipids,)
+    return tuple(file for file in files if file is not None and file != AUTO)
 
 
 def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
@@ -161,7 +180,7 @@ def _read_water(options: FitOptions) -> MRSData | None:
 def _conditioned(options: FitOptions, data: MRSData, water: MRSData | None) -> MRSData:
     if options.ecc and water is not None:
         data = located(options.water, without_eddy_currents, data, water)
-    return without_water(data) if options.remove_water else data
+    return data
 
 
 def _is_file(macromolecules: str) -> bool:

@@ -30,6 +30,9 @@ class FitOptions:
         keep_reference: whether a reference singlet at 0 ppm stays in the basis.
         plot_index: fitted spectrum to plot; one of median SNR when absent.
         neighbours: whether the fits of a volume start from those of a coarse net of voxels.
+        align: whether the voxels of a volume are brought to one frequency and phase first.
+        lipids: mask of the skull whose lipids are suppressed; `Path("auto")` finds them; none are when absent.
+        lipid_strength: of that suppression; chosen from the data when absent.
         save_spectra: whether fit, baseline and residual of a volume are written as NIfTI-MRS.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
     """
@@ -51,5 +54,8 @@ class FitOptions:
     keep_reference: bool = False
     plot_index: int | None = None
     neighbours: bool = True
+    align: bool = False
+    lipids: Path | None = None
+    lipid_strength: float | None = None
     save_spectra: bool = False
     sampling: dict[str, float] = field(default_factory=dict)

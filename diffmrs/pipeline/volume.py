@@ -20,7 +20,7 @@ from diffmrs.plot import fit_figure
 from diffmrs.quality import Quality
 from diffmrs.quantify import ConcentrationFactors
 from diffmrs.report import write_report
-from diffmrs.results import Layout, MetaboliteTable, write_concentrations, write_maps, write_quality
+from diffmrs.results import Layout, MetaboliteTable, write_concentrations, write_map, write_maps, write_quality
 from diffmrs.volume import RUN_FOLDER, VolumeFit, fit_volume
 from diffmrs.volume.spectra import SpectraFiles
 
@@ -127,6 +127,11 @@ def write_volume_outputs(folder: Path, run: VolumeRun, index: int) -> None:
     write_quality(folder / "quality.csv", quality, layout)
     (folder / "maps").mkdir()
     write_maps(folder / "maps", table, quality, layout, header)
+    cleaning = run.inputs.cleaning
+    if cleaning.shift_hz is not None and cleaning.phase_rad is not None:
+        taken = {"aligned_shift_hz": cleaning.shift_hz, "aligned_phase_rad": cleaning.phase_rad}
+        for name, values in taken.items():
+            write_map(folder / "maps" / f"{name}.nii.gz", values[layout.rows], layout, header)
     about: dict[str, Any] = {
         "title": run.inputs.options.data.name,
         "settings": run.settings,

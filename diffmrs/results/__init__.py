@@ -2,7 +2,7 @@
 
 from diffmrs.results.csv_files import write_concentrations, write_quality
 from diffmrs.results.layout import Layout
-from diffmrs.results.maps import write_maps
+from diffmrs.results.maps import write_map, write_maps
 from diffmrs.results.table import MetaboliteTable, table_of
 
-__all__ = ["Layout", "MetaboliteTable", "table_of", "write_concentrations", "write_maps", "write_quality"]
+__all__ = ["Layout", "MetaboliteTable", "table_of", "write_concentrations", "write_map", "write_maps", "write_quality"]

@@ -44,7 +44,7 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
 
     def write(name: str, values: np.ndarray) -> None:
         path = folder / f"{name}.nii.gz"
-        _write_image(path, layout.volume(np.where(np.isfinite(values), values, 0.0)), header)
+        write_map(path, values, layout, header)
         written.append(path)
 
     for quantity in METABOLITE_MAPS:
@@ -57,6 +57,21 @@ def write_maps(folder: Path, table: MetaboliteTable, quality: Quality, layout: L
     write("converged", quality.converged.astype(float))
     write("flags", quality.flags.bit_mask().astype(float))
     return written
+
+
+def write_map(path: Path, values: np.ndarray, layout: Layout, header: Header) -> None:
+    """Write one number of each fitted spectrum as an image, 0 elsewhere.
+
+    Args:
+        path: ends in `.nii.gz`.
+        values: of the spectra. [spectra]
+        layout: where each belongs.
+        header: of the data, for the geometry.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    _write_image(path, layout.volume(np.where(np.isfinite(values), values, 0.0)), header)
 
 
 def lies_elsewhere(affine: np.ndarray, header: Header) -> bool:
