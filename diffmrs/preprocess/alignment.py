@@ -1,6 +1,5 @@
 """Every voxel of a volume on the same frequency and phase: cross-correlation with their own mean."""
 
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -8,16 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
-from diffmrs.axes import Acquisition
 from diffmrs.data import MRSData
 from diffmrs.errors import InputError
-from diffmrs.preprocess.chunks import check_mask, chunks_of, in_chunks, rows_of, spectra_in
+from diffmrs.preprocess.chunks import check_mask, chunks_of, rows_of, spectra_in
 from diffmrs.preprocess.masks import narrow_signal
-
-_ORDER = 6  # of the polynomial that takes up the wings of water and lipids within the window
-_TAPER_PPM = 0.1  # over which the window fades at each end
-_FILL = 4  # zero filling of the search
-_CHANCE = 0.01  # that noise alone is taken for a likeness
+from diffmrs.preprocess.offsets import Search, find_offsets, sharp_energy
 
 
 class Aligned(NamedTuple):
@@ -91,15 +85,16 @@ def align_voxels(
     chosen = np.flatnonzero(spectra_in(mask, data) & rows.any(axis=-1))
     if chosen.size == 0:
         raise InputError("the mask holds only voxels of zeros or NaN; there is nothing to align")
-    search = _Search(data.acquisition, data.n_points, window_ppm, limit_ppm)
+    search = Search(data.acquisition, data.n_points, window_ppm, limit_ppm)
     fid = rows[chosen]
+    sharp = sharp_energy(fid, search)
     if reference is None:
         mean = fid[np.argmax(narrow_signal(fid, data.acquisition))]
         for _ in range(rounds):
-            mean = _mean_aligned(fid, mean, search)
+            mean = _mean_aligned(fid, sharp, mean, search)
     else:
         mean = _checked_reference(np.asarray(reference), data)
-    shift, phase, likeness = _estimate(fid, mean, search)
+    shift, phase, likeness = find_offsets(fid, sharp, mean, search)
     wanted = {"shift_hz": shift, "phase_rad": phase, "likeness": likeness}
     maps = {name: np.zeros(len(rows), value.dtype) for name, value in wanted.items()}
     for name, value in wanted.items():
@@ -135,102 +130,10 @@ def shift_and_phase(data: MRSData, shift_hz: Float[np.ndarray, "..."], phase_rad
     return data.with_fid(rows.reshape(data.fid.shape))
 
 
-class _Search(NamedTuple):
-    """What is compared and where is looked: hashable, so that it can be static."""
-
-    acquisition: Acquisition
-    n_points: int
-    window_ppm: tuple[float, float]
-    limit_ppm: float
-
-    @property
-    def limit_hz(self) -> float:
-        return self.limit_ppm * self.acquisition.spectrometer_frequency_mhz
-
-    @property
-    def bins(self) -> np.ndarray:
-        """Shifts tried, in points of the zero-filled spectrum."""
-        most = int(np.ceil(self.limit_hz * self.acquisition.dwell_time_s * _FILL * self.n_points))
-        return np.arange(-most, most + 1)
-
-
-@lru_cache(maxsize=16)
-def _window(search: _Search) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of each point of the zero-filled spectrum, [filled], and polynomials orthonormal under it,
-    [orders, filled]; in the order of `jnp.fft.fft`."""
-    n = _FILL * search.n_points
-    ppm = search.acquisition.hz_to_ppm(np.fft.fftfreq(n, search.acquisition.dwell_time_s))
-    low, high = search.window_ppm
-    inward = np.minimum(ppm - low, high - ppm) / _TAPER_PPM
-    weight = np.sin(0.5 * np.pi * np.clip(inward, 0.0, 1.0)) ** 2 / _FILL
-    across = np.where(weight > 0, (2 * ppm - low - high) / (high - low), 0.0)
-    plain = np.sqrt(weight)[:, None] * np.polynomial.legendre.legvander(across, _ORDER)
-    orthonormal = np.linalg.qr(plain)[0] / np.sqrt(np.where(weight > 0, weight, 1.0))[:, None]
-    return weight, np.where(weight[:, None] > 0, orthonormal, 0.0).T
-
-
-def _templates(reference: np.ndarray, search: _Search) -> np.ndarray:
-    """FIDs that a spectrum is multiplied with for its products with the reference, of norm one, and with the
-    polynomials. [1 + orders, points]"""
-    weight, polynomials = _window(search)
-    halved = np.concatenate([0.5 * reference[:1], reference[1:]]).astype(complex)
-    spectrum = np.fft.fft(halved, _FILL * search.n_points)
-    spectrum = spectrum - (polynomials.astype(complex) @ (weight * spectrum)) @ polynomials
-    norm = np.sqrt(np.sum(weight * np.abs(spectrum) ** 2))
-    if not norm > 0:
-        raise InputError(f"the reference has no signal from {search.window_ppm[0]:g} to {search.window_ppm[1]:g} ppm")
-    both = np.concatenate([spectrum[None] / norm, polynomials.astype(complex)]) * weight
-    return np.fft.ifft(both)[:, : search.n_points] * both.shape[1]
-
-
-def _estimate(fid: np.ndarray, reference: np.ndarray, search: _Search) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shift, phase and likeness of each FID; zeros where nothing alike is found. [spectra] each"""
-    complex_type = jnp.result_type(jnp.asarray(fid[:1]))
-    templates = jnp.asarray(_templates(reference, search), complex_type)
-    kernel = jnp.asarray(np.fft.rfft(_window(search)[0]), complex_type)
-    run = partial(_compare, templates=templates, kernel=kernel, search=search)
-    shift, phase, likeness = in_chunks(run, fid)
-    points = max(_window(search)[0].sum() - _ORDER - 1, 2.0)  # free ones in the window
-    tried = max(len(search.bins) / _FILL, 1.0)
-    seen = likeness**2 > 1 - (_CHANCE / tried) ** (1 / (points - 1))
-    return np.where(seen, shift, 0), np.where(seen, phase, 0), np.where(seen, likeness, 0)
-
-
-@partial(jax.jit, static_argnames="search")
-def _compare(
-    fid: Complex[Array, "spectra points"],
-    templates: Complex[Array, "templates points"],
-    kernel: Complex[Array, " half"],
-    search: _Search,
-) -> tuple[Array, Array, Array]:
-    n = _FILL * search.n_points
-    halved = fid.at[:, 0].multiply(0.5)
-
-    def products(template: Array) -> Array:
-        return jnp.fft.fft(halved * template.conj()[None, :], n)[:, search.bins % n]
-
-    power = jnp.fft.rfft(jnp.abs(jnp.fft.fft(halved, n)) ** 2)
-    energy = jnp.fft.irfft(power * kernel.conj()[None, :], n)[:, search.bins % n]
-    alike = products(templates[0])
-    smooth = jax.lax.map(lambda template: jnp.abs(products(template)) ** 2, templates[1:]).sum(axis=0)
-    sharp = jnp.maximum(energy - smooth, 1e-6 * energy)
-    gamma = jnp.abs(alike) ** 2 / jnp.where(sharp > 0, sharp, 1.0)
-    # A parabola through the best point and its neighbours, within the range that is looked at.
-    best = 1 + jnp.argmax(gamma[:, 1:-1], axis=1)
-    left, top, right = (jnp.take_along_axis(gamma, best[:, None] + k, axis=1)[:, 0] for k in (-1, 0, 1))
-    bend = left - 2 * top + right
-    aside = jnp.clip(jnp.where(bend < 0, 0.5 * (left - right) / jnp.where(bend < 0, bend, -1.0), 0.0), -1.0, 1.0)
-    step_hz = 1 / (n * search.acquisition.dwell_time_s)
-    shift = (jnp.asarray(search.bins, top.dtype)[best] + aside) * step_hz
-    time = jnp.asarray(search.acquisition.time_s(search.n_points), top.dtype)
-    turned = halved * jnp.exp(-2j * jnp.pi * shift[:, None] * time[None, :])
-    return shift, jnp.angle(turned @ templates[0].conj()), jnp.sqrt(jnp.clip(top, 0.0, 1.0))
-
-
-def _mean_aligned(fid: np.ndarray, reference: np.ndarray, search: _Search) -> np.ndarray:
+def _mean_aligned(fid: np.ndarray, sharp: np.ndarray, reference: np.ndarray, search: Search) -> np.ndarray:
     """Mean of the FIDs after alignment, each as heavy as it is like the reference, with their median shift and mean
     phase. [points]"""
-    shift, phase, likeness = _estimate(fid, reference, search)
+    shift, phase, likeness = find_offsets(fid, sharp, reference, search)
     weight = likeness**2
     if not weight.any():
         raise InputError("no spectrum in the mask is like another; there is nothing to align")

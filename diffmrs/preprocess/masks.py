@@ -150,7 +150,8 @@ def _powers(fid: Complex[Array, "spectra points"], acquisition: Acquisition) -> 
         bell = np.where(time < duration_s, np.sin(np.pi * time / duration_s) ** 2, 0.0)
         spectrum = jnp.fft.fftshift(jnp.fft.fft(fid * jnp.asarray(bell, fid.real.dtype)[None, :]), axes=-1)
         power = jnp.abs(spectrum) ** 2
-        return power, jnp.median(power[:, quiet], axis=-1) / np.log(2)  # the median of an exponential distribution
+        apart = int(np.ceil(n * acquisition.dwell_time_s / duration_s))  # points between are not independent
+        return power, jnp.median(power[:, quiet[::apart]], axis=-1) / np.log(2)  # median of an exponential distribution
 
     narrow, noise = behind_bell(_LONG_S)
     broad, broad_noise = behind_bell(_SHORT_S)
