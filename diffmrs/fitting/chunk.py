@@ -40,6 +40,7 @@ def fit_chunk(
     shared: Prepared,
     setup: Setup,
     mesh: Mesh | None,
+    max_steps: int | None = None,
 ) -> Estimate:
     """Fit the spectra of a chunk.
 
@@ -49,9 +50,11 @@ def fit_chunk(
         shared: from `prepared`.
         setup: as there.
         mesh: devices to spread the spectra over.
+        max_steps: fewer than the optimiser's, for a first round; the same compiled code serves both.
     """
+    steps = jnp.asarray(setup.optimiser.max_steps if max_steps is None else max_steps, jnp.int32)
     return _fit_chunk(
-        fids, which, shared, setup.priors, setup.model, setup.inflate, setup.bounds, setup.optimiser, mesh
+        fids, which, (shared, setup.priors, steps), setup.model, setup.inflate, setup.bounds, setup.optimiser, mesh
     )
 
 
@@ -64,17 +67,25 @@ def _prepared(basis_fid, near, model, bounds) -> Prepared:  # type: ignore[no-un
 
 
 @partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))
-def _fit_chunk(fids, which, shared, priors, model, inflate, bounds, optimiser, mesh) -> Estimate:  # type: ignore[no-untyped-def]
-    def one(voxel: tuple[Array, Array], common: tuple[Prepared, Priors]) -> Estimate:
-        (fid, index), (shared, priors) = voxel, common
+def _fit_chunk(fids, which, common, model, inflate, bounds, optimiser, mesh) -> Estimate:  # type: ignore[no-untyped-def]
+    def one(voxel: tuple[Array, Array], common: tuple[Prepared, Priors, Array]) -> Estimate:
+        (fid, index), (shared, priors, steps) = voxel, common
         near = None if shared.near is None else (shared.near, index)
 
         def fit() -> Estimate:
             return fit_fid(
-                fid, shared.table, model, priors, near=near, inflate=inflate, bounds=bounds, optimiser=optimiser
+                fid,
+                shared.table,
+                model,
+                priors,
+                near=near,
+                max_steps=steps,
+                inflate=inflate,
+                bounds=bounds,
+                optimiser=optimiser,
             )
 
         nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(fit))
         return jax.lax.cond(index >= 0, fit, lambda: nothing)
 
-    return over_voxels(one, (fids, which), (shared, priors), mesh=mesh)
+    return over_voxels(one, (fids, which), common, mesh=mesh)

@@ -101,6 +101,7 @@ def fit_fid(
     priors: Priors | None = None,
     *,
     near: tuple[Near, Array] | None = None,
+    max_steps: Array | None = None,
     inflate: bool = False,
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
@@ -117,6 +118,7 @@ def fit_fid(
         priors: soft constraints; none when absent.
         near: fits of similar spectra, from `near_table`, and which of them to start from where it explains the data;
             all starts are searched for without.
+        max_steps: instead of that of the optimiser, when it is known only at run time.
         inflate: whether uncertainties grow by the residual over the noise where that is above one.
         bounds: where the answer may lie.
         optimiser: the solver.
@@ -126,7 +128,7 @@ def fit_fid(
     """
     posed = pose(fid, table, model, priors, near=near, bounds=bounds)
     narrow, noise, unit, valid = banded(model, bounds), posed.noise, posed.unit, posed.valid
-    settled = settle(posed, model, bounds, optimiser)
+    settled = settle(posed, model, bounds, optimiser, max_steps)
     problem = settled.problem
     lower, upper = bounds_of(narrow, bounds)
     # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
@@ -202,7 +204,13 @@ def pose(
     return Posed(problem, jax.lax.stop_gradient(start), noise, unit, valid)
 
 
-def settle(posed: Posed, model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt) -> Settled:
+def settle(
+    posed: Posed,
+    model: SignalModel,
+    bounds: Bounds,
+    optimiser: LevenbergMarquardt,
+    max_steps: Array | None = None,
+) -> Settled:
     """Solve a problem; no derivatives pass.
 
     Where the data choose the stiffness of the baseline, or constraints are weighed against the misfit, this takes two
@@ -216,7 +224,7 @@ def settle(posed: Posed, model: SignalModel, bounds: Bounds, optimiser: Levenber
     nothing = Choice(jnp.zeros((), int), jnp.ones((), real), 0 * start, jnp.zeros((candidates.size, start.size), real))
 
     def solve(problem: Problem, start: Array, tolerance: Array) -> Solution:
-        return optimiser.minimise(objective(problem, narrow), start, lower, upper, tolerance)
+        return optimiser.minimise(objective(problem, narrow), start, lower, upper, tolerance, max_steps)
 
     if not _is_tuned(model, problem.priors):
         solution = solve(problem, start, jnp.asarray(optimiser.tolerance, real))

@@ -139,6 +139,7 @@ class LevenbergMarquardt:
         lower: Float[Array, " n"],
         upper: Float[Array, " n"],
         tolerance: Float[Array, ""] | None = None,
+        max_steps: Int[Array, ""] | None = None,
     ) -> Solution:
         """Minimise a sum of squares over a box; as when called, but with the objective in one piece.
 
@@ -148,9 +149,11 @@ class LevenbergMarquardt:
             lower: lower bound of each parameter, -inf where there is none.
             upper: upper bound, +inf where there is none.
             tolerance: instead of the attribute, when it is known only at run time.
+            max_steps: the same.
         """
         epsilon = float(jnp.finfo(start.dtype).eps)
         rows, freedom = objective.rows, max(objective.rows - start.shape[0], 1)
+        most = self.max_steps if max_steps is None else max_steps
         wanted = jnp.asarray(self.tolerance if tolerance is None else tolerance, start.dtype)
 
         def advance(state: _State) -> _State:
@@ -216,7 +219,7 @@ class LevenbergMarquardt:
             steps=jnp.asarray(0, jnp.int32),
             status=jnp.where(jnp.isfinite(first.cost), _RUNNING, Status.INVALID).astype(jnp.int32),
         )
-        state = jax.lax.while_loop(lambda s: (s.status == _RUNNING) & (s.steps < self.max_steps), advance, state)
+        state = jax.lax.while_loop(lambda s: (s.status == _RUNNING) & (s.steps < most), advance, state)
         status = jnp.where(state.status == _RUNNING, Status.STEP_LIMIT, state.status)
         return Solution(state.x, state.around.cost, state.steps, status)
 
