@@ -31,6 +31,7 @@ class FitOptions:
         plot_index: fitted spectrum to plot; one of median SNR when absent.
         neighbours: whether the fits of a volume start from those of a coarse net of voxels.
         save_spectra: whether fit, baseline and residual of a volume are written as NIfTI-MRS.
+        chunk: spectra of a volume per compiled call; as many as suit the devices when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
     """
 
@@ -52,4 +53,5 @@ class FitOptions:
     plot_index: int | None = None
     neighbours: bool = True
     save_spectra: bool = False
+    chunk: int | None = None
     sampling: dict[str, float] = field(default_factory=dict)

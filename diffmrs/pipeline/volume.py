@@ -144,7 +144,7 @@ def write_volume_outputs(folder: Path, run: VolumeRun, index: int) -> None:
     )
     if run.inputs.options.save_spectra:
         (folder / "spectra").mkdir()
-        SpectraFiles(volume.data, layout).move(volume.store.folder, folder / "spectra")
+        SpectraFiles(volume.data, layout).finish(volume.store.folder, folder / "spectra")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class _Extra:
         local = shown[(shown >= span.start) & (shown < span.start + result.data.n_spectra)] - span.start
         curves = voxel_curves(result, local, offset=span.start) if local.size else None
         if self.spectra is not None:
-            self.spectra.write(folder, result, self.layout.rows[span])
+            self.spectra.write(folder, result, span)
         if curves is None:
             return {}
         return {f"curves.{name}": getattr(curves, name) for name in ("ppm", "data", "fit", "baseline", "rows")}
