@@ -79,7 +79,7 @@ def test_no_room_to_unpack_is_told_before(tmp_path, monkeypatch):
     write_nifti_mrs(tmp_path / "v.nii.gz", volume())
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10, 10, 0))
-    with pytest.raises(InputError, match="unpacked takes .* but only 0 MiB are free"):
+    with pytest.raises(InputError, match=r"unpacked takes .* but only 0 MiB are free"):
         diffmrs.read_data(tmp_path / "v.nii.gz", mapped=True, scratch=tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Fit, baseline and residual of every voxel as NIfTI-MRS, written chunk by chunk into files of their final size."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -62,8 +63,8 @@ class SpectraFiles:
             rows = np.where(fitted, np.asarray(values), 0).astype("<c8")
             whole = np.zeros((len(rows), self.data.n_points), "<c8")
             whole[:, : rows.shape[1]] = rows
-            path = folder / f"{kind}.rows"
-            with path.open("r+b" if path.exists() else "x+b") as stream:
+            # Made when it is not there, never cut: other processes may write other rows.
+            with os.fdopen(os.open(folder / f"{kind}.rows", os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
                 stream.seek(whole.itemsize * self.data.n_points * span.start)
                 stream.write(whole.tobytes())
 
