@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from diffmrs.priors import ParameterPrior, RatioPrior
     from diffmrs.provenance import __version__
     from diffmrs.resampling import resample
+    from diffmrs.volume import VolumeFit, fit_volume
 
 __all__ = [
     "Acquisition",
@@ -52,12 +53,14 @@ __all__ = [
     "SignalModel",
     "SplineBaseline",
     "Status",
+    "VolumeFit",
     "__version__",
     "fid_of",
     "fit",
     "fit_fid",
     "fit_figure",
     "fit_table",
+    "fit_volume",
     "plot_fit",
     "predict",
     "read_basis",
@@ -97,6 +100,7 @@ _NAMES_OF = {
     "priors": ("ParameterPrior", "RatioPrior"),
     "provenance": ("__version__",),
     "resampling": ("resample",),
+    "volume": ("VolumeFit", "fit_volume"),
 }
 _HOME_OF = {name: f"diffmrs.{module}" for module, names in _NAMES_OF.items() for name in names}
 

@@ -143,6 +143,16 @@ def _parser() -> argparse.ArgumentParser:
     volume.add_argument(
         "--search-starts", action="store_true", help="search every start instead of taking that of a neighbour"
     )
+    volume.add_argument(
+        "--chunk", type=int, metavar="N", help="spectra per compiled call (default: as many as suit the devices)"
+    )
+    volume.add_argument(
+        "--hosts",
+        nargs="+",
+        metavar="auto|ADDRESS",
+        help="one of several processes that fit one volume into the same folder: auto under SLURM or Open MPI, or "
+        "ADDRESS:PORT of the first process, how many there are, and which this is, from 0",
+    )
     fit.add_argument(
         "--ppm", type=float, nargs=2, metavar=("LO", "HI"), help="limits of the fit, ppm (default for 1H: 0.5 4.2)"
     )
@@ -221,6 +231,9 @@ def _info(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     choices = model_choices(arguments)
+    if arguments.chunk is not None and arguments.chunk < 1:
+        raise InputError(f"--chunk is {arguments.chunk}; it must be at least 1")
+    hosts = _hosts(arguments.hosts)
     _start_jax()
     from diffmrs.console import flag_lines, metabolite_table, timing_line
     from diffmrs.interrupts import terminated_like_interrupted
@@ -230,13 +243,14 @@ def _fit(arguments: argparse.Namespace) -> None:
         VolumeRun,
         fit_inputs,
         fit_volume_inputs,
-        read_inputs,
         write_outputs,
         write_volume_outputs,
     )
     from diffmrs.report import representative
     from diffmrs.staging import staged_folder
+    from diffmrs.volume.hosts import ALONE, join
 
+    share = ALONE if hosts is None else join(*hosts)
     options = FitOptions(
         data=arguments.data,
         basis=arguments.basis,
@@ -257,23 +271,27 @@ def _fit(arguments: argparse.Namespace) -> None:
         align=arguments.align,
         lipids=arguments.suppress_lipids,
         lipid_strength=arguments.lipid_strength,
+        chunk=arguments.chunk,
         sampling=_sampling(arguments),
     )
-    with staged_folder(arguments.out) as folder:
-        inputs = read_inputs(options)
-        run: FitRun | VolumeRun
-        if inputs.layout.is_mrsi:
-            with terminated_like_interrupted():
-                run = fit_volume_inputs(inputs, arguments.out)
-        else:
-            run = fit_inputs(inputs)
-        index = representative(run.quality) if arguments.plot_index is None else arguments.plot_index
-        if isinstance(run, VolumeRun):
-            write_volume_outputs(folder, run, index)
-        else:
-            write_outputs(folder, run, index)
+    with terminated_like_interrupted():
+        if not share.leads:
+            _fit_share(options, arguments.out, share)
+            return
+        with staged_folder(arguments.out) as folder:
+            inputs = _read_inputs(options, folder, share)
+            run: FitRun | VolumeRun
+            if inputs.layout.is_mrsi:
+                run = fit_volume_inputs(inputs, arguments.out, share=share, tell=_note)
+            else:
+                run = fit_inputs(inputs)
+            index = representative(run.quality) if arguments.plot_index is None else arguments.plot_index
+            if isinstance(run, VolumeRun):
+                write_volume_outputs(folder, run, index)
+            else:
+                write_outputs(folder, run, index)
     for note in run.notes:
-        print(f"diffmrs: note: {note}", file=sys.stderr)
+        _note(note)
     for line in flag_lines(run):
         print(f"diffmrs: warning: {line}", file=sys.stderr)
     print(timing_line(run), file=sys.stderr)
@@ -282,6 +300,43 @@ def _fit(arguments: argparse.Namespace) -> None:
     if isinstance(run, VolumeRun):
         print(f"maps and spectra of all voxels: {arguments.out / 'volume.html'}")
         run.volume.store.remove()
+
+
+def _fit_share(options: Any, out: Path, share: Any) -> None:
+    """Fit the chunks of one of several processes; another writes the outputs."""
+    import tempfile
+
+    from diffmrs.pipeline import fit_volume_inputs
+
+    with tempfile.TemporaryDirectory(prefix="diffmrs_") as scratch:
+        inputs = _read_inputs(options, Path(scratch), share)
+        fit_volume_inputs(inputs, out, share=share, tell=_note)
+    print(f"diffmrs: process {share.index} of {share.count} has fitted its chunks; process 0 writes the outputs")
+
+
+def _read_inputs(options: Any, scratch: Path, share: Any) -> Any:
+    from diffmrs.pipeline import read_inputs
+
+    inputs = read_inputs(options, scratch=scratch)
+    if share.count > 1 and not inputs.layout.is_mrsi:
+        raise InputError(f"{options.data}: holds a single voxel; --hosts serves volumes")
+    return inputs
+
+
+def _hosts(given: list[str] | None) -> tuple[str | None, int | None, int | None] | None:
+    """What `--hosts` was told: address of the first process, how many, and which this is."""
+    if given is None:
+        return None
+    if given == ["auto"]:
+        return None, None, None
+    if len(given) != 3 or ":" not in given[0] or not (given[1].isdigit() and given[2].isdigit()):
+        told = " ".join(given)
+        raise InputError(f"--hosts is {told!r}; it must be auto, or three values such as 10.0.0.1:9876 4 0")
+    return given[0], int(given[1]), int(given[2])
+
+
+def _note(line: str) -> None:
+    print(f"diffmrs: note: {line}", file=sys.stderr)
 
 
 def _basis(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,11 +31,20 @@ _SAMPLING = {  # what may be given by hand, because the format cannot say it
 BasisFormat = Literal["lcmodel", "raw", "jmrui", "fsl", "nifti"]
 
 
-def read_data(path: str | os.PathLike[str], **sampling: Any) -> MRSData:
+def read_data(
+    path: str | os.PathLike[str],
+    *,
+    mapped: bool = False,
+    scratch: str | os.PathLike[str] | None = None,
+    **sampling: Any,
+) -> MRSData:
     """Read measured FIDs: NIfTI-MRS, LCModel `.RAW`/`.H2O` or jMRUI text.
 
     Args:
         path: the file.
+        mapped: leave the samples of a NIfTI-MRS file on the disk, for `diffmrs.fit_volume`: the FIDs are then a
+            `numpy.memmap`.
+        scratch: a folder where a compressed file is unpacked to be mapped; it leaves nothing there.
         sampling: what the format itself cannot say: `dwell_time_s`, `spectrometer_frequency_mhz`, `n_points` for
             LCModel files, `nucleus`, `conjugate` for jMRUI files.
 
@@ -47,6 +57,12 @@ def read_data(path: str | os.PathLike[str], **sampling: Any) -> MRSData:
     readers: dict[str, Any] = {"nifti": read_nifti_mrs, "raw": read_lcmodel_raw, "jmrui": read_jmrui}
     if kind not in readers:
         raise InputError(f"{file}: is a basis file ({kind}), not measured data; give it as the basis set")
+    if mapped:
+        if kind != "nifti":
+            raise InputError(f"{file}: cannot be mapped; only NIfTI-MRS files (.nii, .nii.gz) can")
+        readers["nifti"] = partial(read_nifti_mrs, mapped=True, scratch=scratch)
+    elif scratch is not None:
+        raise InputError("scratch serves files that are mapped; it goes with mapped=True")
     return _call(readers[kind], kind, file, sampling)
 
 

@@ -19,6 +19,7 @@ from nibabel.spatialimages import HeaderDataError
 from diffmrs.data import Header, MRSData
 from diffmrs.errors import InputError
 from diffmrs.io.atomic import atomic_write
+from diffmrs.io.mapped import map_samples
 from diffmrs.io.nifti_header import acquisition_of, check_meta, parse_meta
 from diffmrs.io.text import undo_single_precision
 
@@ -30,8 +31,16 @@ _PER_SECOND = {0: 1.0, 8: 1.0, 16: 1e3, 24: 1e6}  # unknown, s, ms, us
 _MAX_GZIP_RATIO = 1100  # deflate cannot do better than about 1032
 
 
-def read_nifti_mrs(path: str | os.PathLike[str]) -> MRSData:
+def read_nifti_mrs(
+    path: str | os.PathLike[str], *, mapped: bool = False, scratch: str | os.PathLike[str] | None = None
+) -> MRSData:
     """Read a NIfTI-MRS file (`.nii` or `.nii.gz`, NIfTI-1 or NIfTI-2, 4 to 7 dimensions).
+
+    Args:
+        path: the file.
+        mapped: leave the samples on the disk: the FIDs are then a `numpy.memmap`, in the byte order of the file. A
+            file with scaled samples is read all the same.
+        scratch: a folder where a compressed file is unpacked to be mapped; it leaves nothing there.
 
     Returns:
         The FIDs as [x, y, z, dim_5, dim_6, dim_7, points], in the type the file has (complex64 or complex128), with
@@ -48,22 +57,39 @@ def read_nifti_mrs(path: str | os.PathLike[str]) -> MRSData:
     shape = header.get_data_shape()
     tags = check_meta(meta, _extra_shape(shape), where)
     acquisition = acquisition_of(meta, _dwell_time_s(header, where), where)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            samples = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{where}: the data are damaged or incomplete ({_one_line(error)})") from None
-    fid = np.ascontiguousarray(np.moveaxis(samples.reshape(*shape[:4], *_padded(shape, len(tags))), 3, -1))
+    full = (*shape[:4], *_padded(shape, len(tags)))
+    if mapped and (image.dataobj.slope, image.dataobj.inter) == (1, 0):
+        place = None if scratch is None else Path(scratch)
+        samples = map_samples(Path(path), image.dataobj.offset, header.get_data_dtype(), shape, place)
+        fid = np.moveaxis(samples.reshape(full, order="F"), 3, -1)
+    else:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                samples = np.asanyarray(image.dataobj)
+        except (OSError, EOFError, zlib.error, ValueError) as error:
+            raise InputError(f"{where}: the data are damaged or incomplete ({_one_line(error)})") from None
+        fid = np.ascontiguousarray(np.moveaxis(samples.reshape(full), 3, -1))
+        fid = fid.astype(fid.dtype.newbyteorder("="), copy=False)
     try:
         return MRSData(
-            fid.astype(fid.dtype.newbyteorder("="), copy=False),
+            fid,
             acquisition,
             tags,
             Header(json.dumps(meta), header.binaryblock, others, Path(path).name),
         )
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def bytes_of_samples(path: str | os.PathLike[str]) -> int:
+    """Memory that the samples of a NIfTI file take, unpacked; 0 when the file cannot be read or is not NIfTI."""
+    try:
+        header = _open(Path(path)).header
+        _check_layout(header, Path(path))
+    except InputError:
+        return 0
+    return int(np.prod(header.get_data_shape(), dtype=object)) * int(header.get_data_dtype().itemsize)
 
 
 def write_nifti_mrs(path: str | os.PathLike[str], data: MRSData) -> None:

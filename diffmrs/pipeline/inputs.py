@@ -12,6 +12,7 @@ from diffmrs.errors import InputError
 from diffmrs.fitting.prepare import default_ppm_range
 from diffmrs.io import has_reference_singlet, read_basis, read_data, remove_reference_singlet
 from diffmrs.io.lcmodel_basis import singlet_width_ppm
+from diffmrs.io.nifti_mrs import bytes_of_samples
 from diffmrs.measured_mm import measured_macromolecules
 from diffmrs.pipeline.cleaning import AUTO, Cleaning, cleaning_of
 from diffmrs.pipeline.options import FitOptions
@@ -24,6 +25,8 @@ from diffmrs.results.maps import lies_elsewhere
 from diffmrs.results.mask import read_mask
 from diffmrs.spins.macromolecules import macromolecule_sets
 from diffmrs.volume.source import Source
+
+LARGE_BYTES = 2**27  # of samples; more are left on the disk
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,18 @@ class Inputs:
         return MRSData(fid, self.water.acquisition, header=self.water.header)
 
 
-def read_inputs(options: FitOptions) -> Inputs:
+def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
     """Read the files and check that they go together.
+
+    Args:
+        options: what the command was told.
+        scratch: folder where large compressed files are unpacked, so that they need not be held in memory; they are
+            when absent. It leaves nothing there.
 
     Raises:
         InputError: a file cannot be used, or data, basis and options do not go together.
     """
-    data = read_measured(options.data, options.sampling)
+    data = read_measured(options.data, options.sampling, scratch=scratch)
     plain_basis, notes = _read_basis(options)
     layout = layout_of(data)
     if options.mask == AUTO:
@@ -114,7 +122,7 @@ def read_inputs(options: FitOptions) -> Inputs:
     notes += _notes_on(data)
     _check_range(options, data, plain_basis)
     _check_plot_index(options.plot_index, data, layout)
-    water = _read_water(options)
+    water = _read_water(options, scratch)
     notes += _notes_on_water(options, water)
     where = f"{options.data} with {options.basis}"
     one = MRSData(Source(data).take(layout.rows[:1]), data.acquisition, header=data.header)
@@ -145,19 +153,34 @@ def _files(options: FitOptions) -> tuple[Path, ...]:
     return tuple(file for file in files if file is not None and file != AUTO)
 
 
-def read_measured(path: Path, sampling: dict[str, float]) -> MRSData:
+def read_measured(path: Path, sampling: dict[str, float], *, scratch: Path | None = None) -> MRSData:
     """Read data as the command line does: errors about the sampling name the options that give it.
+
+    Samples of more than `LARGE_BYTES` stay on the disk where that can be.
+
+    Args:
+        path: the file.
+        sampling: what it does not say.
+        scratch: folder where large compressed files are unpacked; read into memory when absent.
 
     Raises:
         InputError: the file cannot be used.
     """
     try:
+        if _stays_on_disk(path, scratch):
+            return read_data(path, mapped=True, scratch=scratch, **sampling)
         return read_data(path, **sampling)
     except InputError as error:
         about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
         lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))
         hint = " (on the command line: --bandwidth HZ and --frequency MHZ)"
         raise InputError(f"{error}{hint if about_sampling and (sampling or lacks_it) else ''}") from None
+
+
+def _stays_on_disk(path: Path, scratch: Path | None) -> bool:
+    name = path.name.lower()
+    able = name.endswith(".nii") or (name.endswith(".nii.gz") and scratch is not None)
+    return able and bytes_of_samples(path) > LARGE_BYTES
 
 
 def _read_basis(options: FitOptions) -> tuple[Basis, tuple[str, ...]]:
@@ -167,14 +190,14 @@ def _read_basis(options: FitOptions) -> tuple[Basis, tuple[str, ...]]:
     return remove_reference_singlet(basis), ("The reference singlet at 0 ppm was taken out of the basis set.",)
 
 
-def _read_water(options: FitOptions) -> MRSData | None:
+def _read_water(options: FitOptions, scratch: Path | None) -> MRSData | None:
     if options.water is None:
         if options.tissue is not None:
             raise InputError("tissue fractions serve water-referenced concentrations: name the water scan with --water")
         if options.ecc:
             raise InputError("--ecc needs the water scan: name its file with --water")
         return None
-    return read_measured(options.water, options.sampling)
+    return read_measured(options.water, options.sampling, scratch=scratch)
 
 
 def _conditioned(options: FitOptions, data: MRSData, water: MRSData | None) -> MRSData:
@@ -213,7 +236,7 @@ def _notes_on(data: MRSData) -> tuple[str, ...]:
 def _notes_on_water(options: FitOptions, water: MRSData | None) -> tuple[str, ...]:
     if water is None or options.ecc:
         return ()
-    bend = phase_bend_deg(np.asarray(water.spectra)[0], water.acquisition)
+    bend = phase_bend_deg(Source(water).take(np.array([0]))[0], water.acquisition)
     if not bend > SOME_BEND_DEG:
         return ()
     return (f"The phase of the water scan bends by {bend:.1f} degrees: eddy currents, which --ecc corrects.",)

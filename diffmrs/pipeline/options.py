@@ -34,6 +34,7 @@ class FitOptions:
         lipids: mask of the skull whose lipids are suppressed; `Path("auto")` finds them; none are when absent.
         lipid_strength: of that suppression; chosen from the data when absent.
         save_spectra: whether fit, baseline and residual of a volume are written as NIfTI-MRS.
+        chunk: spectra of a volume per compiled call; as many as suit the devices when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
     """
 
@@ -58,4 +59,5 @@ class FitOptions:
     lipids: Path | None = None
     lipid_strength: float | None = None
     save_spectra: bool = False
+    chunk: int | None = None
     sampling: dict[str, float] = field(default_factory=dict)

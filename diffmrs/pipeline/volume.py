@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +22,12 @@ from diffmrs.quantify import ConcentrationFactors
 from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, write_concentrations, write_map, write_maps, write_quality
 from diffmrs.volume import RUN_FOLDER, VolumeFit, fit_volume
+from diffmrs.volume.hosts import ALONE, Share
 from diffmrs.volume.spectra import SpectraFiles
+from diffmrs.volume.store import check_room, kept_in_words
 
 log = logging.getLogger(__name__)
+_CURVES = ("ppm", "data", "fit", "baseline", "rows")
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,22 @@ class VolumeRun:
         return self.volume.layout
 
 
-def fit_volume_inputs(inputs: Inputs, folder: Path, *, progress: bool = True) -> VolumeRun:
+def fit_volume_inputs(
+    inputs: Inputs,
+    folder: Path,
+    *,
+    progress: bool = True,
+    share: Share = ALONE,
+    tell: Callable[[str], None] | None = None,
+) -> VolumeRun:
     """Fit a volume that was read.
 
     Args:
         inputs: from `read_inputs`.
         folder: where finished chunks are kept until the outputs are written.
         progress: whether a bar is drawn on standard error.
+        share: which chunks are this process's, of several.
+        tell: is called with a line when an earlier run is continued, or is of no use.
 
     Raises:
         InputError: data and basis do not go together, or the folder cannot be written.
@@ -85,7 +97,9 @@ def fit_volume_inputs(inputs: Inputs, folder: Path, *, progress: bool = True) ->
     some = inputs.layout.rows[:1]
     told = inputs.factors(some, inputs.conditioned(some, inputs.raw(some)))
     spectra = SpectraFiles(inputs.data, inputs.layout) if options.save_spectra else None
-    with CompileClock() as clock, _told_where_to_go_on(folder):
+    if spectra is not None and share.leads:
+        check_room(folder, spectra.wanted_bytes, "the spectra files")
+    with CompileClock() as clock, _told_where_to_go_on(folder / RUN_FOLDER):
         volume = located(
             inputs.where,
             fit_volume,
@@ -94,6 +108,9 @@ def fit_volume_inputs(inputs: Inputs, folder: Path, *, progress: bool = True) ->
             layout=inputs.layout,
             folder=folder,
             neighbours=options.neighbours,
+            chunk=options.chunk,
+            share=share,
+            tell=tell,
             progress=progress,
             condition=condition,
             factors=factors,
@@ -121,6 +138,11 @@ def write_volume_outputs(folder: Path, run: VolumeRun, index: int) -> None:
     Raises:
         InputError: a file cannot be written.
     """
+    with _told_where_to_go_on(run.volume.store.folder):
+        _write_volume_outputs(folder, run, index)
+
+
+def _write_volume_outputs(folder: Path, run: VolumeRun, index: int) -> None:
     volume, table, quality, layout = run.volume, run.table, run.quality, run.layout
     header = volume.data.header
     write_concentrations(folder / "concentrations.csv", volume.tables())
@@ -149,7 +171,7 @@ def write_volume_outputs(folder: Path, run: VolumeRun, index: int) -> None:
     )
     if run.inputs.options.save_spectra:
         (folder / "spectra").mkdir()
-        SpectraFiles(volume.data, layout).move(volume.store.folder, folder / "spectra")
+        SpectraFiles(volume.data, layout).finish(volume.store.folder, folder / "spectra")
 
 
 @dataclass(frozen=True)
@@ -160,31 +182,47 @@ class _Extra:
     spectra: SpectraFiles | None
 
     def __call__(self, result: FitResult, span: slice, folder: Path) -> dict[str, np.ndarray]:
-        shown = rows_with_curves(self.layout, 2 * len(result.names), result.model.ppm)
-        local = shown[(shown >= span.start) & (shown < span.start + result.data.n_spectra)] - span.start
-        curves = voxel_curves(result, local, offset=span.start) if local.size else None
+        local = self._shown(span, len(result.names), result.model.ppm)
+        curves = voxel_curves(result, local - span.start, offset=span.start) if local.size else None
         if self.spectra is not None:
-            self.spectra.write(folder, result, self.layout.rows[span])
+            self.spectra.write(folder, result, span)
         if curves is None:
             return {}
-        return {f"curves.{name}": getattr(curves, name) for name in ("ppm", "data", "fit", "baseline", "rows")}
+        return {f"curves.{name}": getattr(curves, name) for name in _CURVES}
+
+    def accepts(self, arrays: dict[str, np.ndarray], span: slice, folder: Path) -> bool:
+        """Whether what an earlier run kept is whole."""
+        if self.spectra is not None and not self.spectra.whole(folder):
+            return False
+        names = [f"curves.{name}" for name in _CURVES]
+        if not any(name in arrays for name in names):
+            return True
+        if not all(name in arrays for name in names):
+            return False
+        ppm, *curves, rows = (arrays[name] for name in names)
+        inside = rows.ndim == 1 and rows.dtype.kind == "i" and bool(((rows >= span.start) & (rows < span.stop)).all())
+        return (
+            inside
+            and (ppm.ndim, ppm.dtype.kind) == (1, "f")
+            and all((each.shape, each.dtype) == ((rows.size, ppm.size), np.float32) for each in curves)
+        )
+
+    def _shown(self, span: slice, n_names: int, ppm: np.ndarray) -> np.ndarray:
+        shown = rows_with_curves(self.layout, 2 * n_names, ppm)
+        return shown[(shown >= span.start) & (shown < span.stop)]
 
 
 @contextmanager
-def _told_where_to_go_on(folder: Path) -> Iterator[None]:
+def _told_where_to_go_on(run_folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        run = folder / RUN_FOLDER
-        kept = len(list(run.glob("piece_0*.npz")))
-        message = f"interrupted; {kept} finished chunks are kept in {run}: the same command goes on from there"
-        raise KeyboardInterrupt(message) from None
+        raise KeyboardInterrupt(f"interrupted; {kept_in_words(run_folder)}") from None
 
 
 def _curves(volume: VolumeFit) -> VoxelCurves | None:
     parts = [
-        VoxelCurves(**{name: arrays[f"curves.{name}"] for name in ("ppm", "data", "fit", "baseline", "rows")})
-        for arrays in volume.pieces_with("curves.")
+        VoxelCurves(**{name: arrays[f"curves.{name}"] for name in _CURVES}) for arrays in volume.pieces_with("curves.")
     ]
     return VoxelCurves.joined(parts) if parts else None
 

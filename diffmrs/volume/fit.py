@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from diffmrs.combine import combinations_of
 from diffmrs.data import Basis, MRSData
+from diffmrs.errors import InputError
 from diffmrs.fitting import FitResult, Status
 from diffmrs.fitting.chunk import Prepared, fit_chunk, prepared
 from diffmrs.fitting.engine import local_mesh
@@ -29,20 +30,32 @@ from diffmrs.resampling import resample
 from diffmrs.results import Layout, MetaboliteTable
 from diffmrs.results.layout import layout_of
 from diffmrs.volume.hosts import Share, own_share
-from diffmrs.volume.numbers import Columns, in_full, numbers_of
+from diffmrs.volume.numbers import Columns, are_numbers, in_full, numbers_of
 from diffmrs.volume.places import places_mm
 from diffmrs.volume.source import Source, survey
 from diffmrs.volume.starts import NET, coarse_net, mean_of_aligned, starts_from
-from diffmrs.volume.store import Store, check_room, digest
+from diffmrs.volume.store import Store, check_room, digest, kept_in_words
 
 Condition = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows and their FIDs to FIDs as they are fitted
-Extra = Callable[[FitResult, slice, Path], dict[str, np.ndarray]]
+Tell = Callable[[str], None]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
+
+
+class Extra(Protocol):
+    """Makes further arrays of each finished piece to keep."""
+
+    def __call__(self, result: FitResult, span: slice, folder: Path) -> dict[str, np.ndarray]:
+        """Of its fits, where its rows lie among all, and the folder of the run."""
+
+    def accepts(self, arrays: dict[str, np.ndarray], span: slice, folder: Path) -> bool:
+        """Whether what an earlier run kept is what would be made now."""
+
 
 RUN_FOLDER = ".diffmrs_run"
 _CHUNK = {"cpu": 256}  # per device; elsewhere:
 _ACCELERATOR_CHUNK = 4096
 _FIRST_STEPS = 16  # on accelerators; nine of ten fits want fewer
+_HOST_CHUNK = {"cpu": 1024}  # per process of several
 _BYTES_PER_NUMBER, _NUMBERS_PER_NAME, _NUMBERS_PER_SPECTRUM = 4, 16, 80
 
 
@@ -201,6 +214,7 @@ def fit_volume(
     extra: Extra | None = None,
     identity: str = "",
     share: Share | None = None,
+    tell: Tell | None = None,
     **choices: Any,
 ) -> VolumeFit:
     """Fit every spectrum of a volume.
@@ -221,10 +235,11 @@ def fit_volume(
         condition: what is done to FIDs before they are fitted: rows (indices into the flattened leading axes) and FIDs
             to FIDs.
         factors: concentration per unit of amplitude: rows and their data to factors.
-        extra: makes further arrays of each finished chunk to keep: its fits, where its rows lie among all, and the
-            folder of the run to arrays.
+        extra: makes further arrays of each finished chunk to keep.
         identity: what `condition` and `factors` depend on; a run is only continued when it is the same.
-        share: which pieces are this process's; those that `jax.distributed` says when absent.
+        share: which pieces are this process's; those that `jax.distributed` says when absent. Process 0 waits for the
+            others; the numbers of what they are given back are whole only when all have come to an end.
+        tell: is called with a line when an earlier run is continued, or is of no use.
         choices: baseline, priors, lineshape and the other arguments of `diffmrs.fit`.
 
     Raises:
@@ -232,20 +247,23 @@ def fit_volume(
     """
     layout = layout_of(data, mask) if layout is None else layout
     n_points = survey(data, layout.rows)
-    dtype = jnp.result_type(jnp.zeros(0, data.fid.dtype).dtype, jnp.asarray(basis.fid[:, :1]).dtype)
+    native = np.dtype(data.fid.dtype).newbyteorder("=")
+    dtype = jnp.result_type(jnp.zeros(0, native).dtype, jnp.asarray(basis.fid[:, :1]).dtype)
     sampled = resample(basis, data.acquisition, n_points)
     setup = set_up(replace(sampled, fid=jnp.asarray(sampled.fid, dtype)), **choices)
     devices = local_mesh() if mesh is None else mesh
-    size = _chunk(len(layout.rows), devices) if chunk is None else chunk
+    mine = own_share() if share is None else share
+    size = _chunk(len(layout.rows), devices, mine.count) if chunk is None else chunk
+    if size < 1:
+        raise InputError(f"a chunk of {size} spectra; it must hold at least 1")
     engine = Engine(Source(data, n_points), setup, size, devices, condition)
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
     place = tempfile.TemporaryDirectory(prefix="diffmrs_") if folder is None else None
     run_folder = Path(place.name) if place is not None else Path(str(folder)) / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
-    pieces = _Pieces(layout.rows, size, Store(run_folder, _plan(data, engine, layout, neighbours, identity)), place)
-    mine = own_share() if share is None else share
-    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra)
-    mine.wait_for_others()
+    plan = _plan(data, engine, layout, neighbours, identity)
+    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names), place)
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell)
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
     )
@@ -260,64 +278,107 @@ def _run(
     progress: bool,
     factors: Factors | None,
     extra: Extra | None,
+    tell: Tell | None,
 ) -> str:
     """Fit what is not yet finished; the reference of the concentrations is handed back."""
     store, data = pieces.store, engine.source.data
-    places = places_mm(layout, data.header)
-    if neighbours:
-        _begin(engine, layout, places, store, share)
-    else:
-        engine.start_from(_no_starts(engine.setup), np.zeros(len(layout.rows), np.int32))
     wanted = [k for k in range(pieces.count) if share.has(k)]
-    finished = sum(len(pieces.rows_of(k)) for k in wanted if store.has(k))
+    open_ = [k for k in wanted if not pieces.done(k, extra)]
+    if tell is not None:
+        _tell_of_earlier(tell, store, len(wanted), len(wanted) - len(open_))
+    _begin(engine, layout, neighbours, store, share)
+    rows_of = [pieces.rows_of(k) for k in open_]
+    left = sum(len(rows) for rows in rows_of)
     total = sum(len(pieces.rows_of(k)) for k in wanted)
+    raw = engine.source.pieces(np.concatenate([np.zeros(0, int), *rows_of]), pieces.size)
     with tqdm(
-        total=total, initial=finished, unit=" voxels", disable=None if progress else True, smoothing=0.1, leave=False
+        total=total,
+        initial=total - left,
+        unit=" voxels",
+        desc="fitting",
+        disable=None if progress else True,
+        smoothing=0.1,
+        leave=False,
+        dynamic_ncols=True,
     ) as bar:
-        for k in wanted:
-            if store.has(k):
-                continue
-            rows = pieces.rows_of(k)
-            fids = engine.conditioned(rows)
+        for k, rows, unconditioned in zip(open_, rows_of, raw, strict=True):
+            fids = engine.conditioned(rows, unconditioned)
             result = engine.setup.result(
                 MRSData(jnp.asarray(fids), data.acquisition, header=data.header),
                 engine.fit(fids, engine.which[pieces.span(k)]),
             )
             given = None if factors is None else factors(rows, result.data)
             arrays = numbers_of(result, given)
-            arrays |= {} if extra is None else extra(result, pieces.span(k), store.folder)
+            try:
+                arrays |= {} if extra is None else extra(result, pieces.span(k), store.folder)
+            except OSError as error:
+                told = f"{store.folder}: cannot be written ({error.strerror or error})"
+                raise InputError(f"{told}; {kept_in_words(store.folder)}") from None
             reference = "" if given is None else given.reference
             store.write(k, arrays | {"reference": np.array(reference)})
             bar.update(len(rows))
-    share.wait_for_others()
+    if not share.leads:
+        return str(store.read(wanted[0], ["reference"])["reference"]) if wanted else ""
+    awaited = [k for k in range(pieces.count) if not share.has(k)]
+
+    def missing() -> int:
+        awaited[:] = [k for k in awaited if not pieces.done(k, extra, remove=False)]
+        return len(awaited)
+
+    try:
+        share.wait_until(missing, "chunks of other processes")
+    except InputError as error:
+        raise InputError(f"{error}; {kept_in_words(store.folder)}") from None
     return str(store.read(0, ["reference"])["reference"])
 
 
-def _begin(engine: Engine, layout: Layout, places: np.ndarray, store: Store, share: Share) -> None:
+def _tell_of_earlier(tell: Tell, store: Store, wanted: int, finished: int) -> None:
+    if store.changed:
+        tell(f"an earlier run in {store.folder} {store.changed}; this one starts anew")
+    elif finished:
+        tell(f"goes on with an earlier run: {finished} of {wanted} chunks are finished")
+
+
+def _begin(engine: Engine, layout: Layout, neighbours: bool, store: Store, share: Share) -> None:
     """Fit the coarse net and the mean, or read what an earlier run found."""
-    name = "starts" if share.index == 0 else f"starts_{share.index}"
     template = _no_starts(engine.setup)
-    leaves, tree = jax.tree.flatten(template)
-    if not store.has(name):
+    if not neighbours:
+        engine.start_from(template, np.zeros(len(layout.rows), np.int32))
+        return
+    name = "starts" if share.leads else f"starts_{share.index}"
+    found = _kept_starts(store.whole("starts"), template, len(layout.rows))
+    if found is None:
+        places = places_mm(layout, engine.source.data.header)
         net = coarse_net(places)
         fids = engine.conditioned(layout.rows[net])
         engine.start_from(template, np.zeros(0, np.int32))
-        found = engine.fit(np.concatenate([fids, np.zeros((NET - len(fids), fids.shape[1]), fids.dtype)]))
-        own = jax.tree.map(lambda leaf: leaf[: len(fids)], found)
+        fits = engine.fit(np.concatenate([fids, np.zeros((NET - len(fids), fids.shape[1]), fids.dtype)]))
+        own = jax.tree.map(lambda leaf: leaf[: len(fids)], fits)
         mean = engine.fit(mean_of_aligned(fids, own, engine.setup.model)[None])
-        parameters, which = starts_from(found, mean, places, places[net])
-        kept = {f"leaf{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(parameters))}
-        store.write(name, kept | {"which": which})
-    arrays = store.read(name)
-    read = [arrays[f"leaf{k}"] for k in range(len(leaves))]
-    engine.start_from(jax.tree.unflatten(tree, read), arrays["which"])
+        found = starts_from(fits, mean, places, places[net])
+        kept = {f"leaf{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(found[0]))}
+        store.write(name, kept | {"which": found[1]})
+    engine.start_from(*found)
+
+
+def _kept_starts(arrays: dict[str, np.ndarray] | None, template: Parameters, rows: int) -> tuple | None:
+    """What an earlier run found, if it is what it should be."""
+    leaves, tree = jax.tree.flatten(template)
+    names = [f"leaf{k}" for k in range(len(leaves))]
+    if arrays is None or set(arrays) != {*names, "which"}:
+        return None
+    which, read = arrays["which"], [arrays[name] for name in names]
+    alike = all((one.shape, one.dtype) == (leaf.shape, leaf.dtype) for one, leaf in zip(read, leaves, strict=True))
+    if not alike or (which.shape, which.dtype) != ((rows,), np.int32) or not ((which >= 0) & (which <= NET)).all():
+        return None
+    return jax.tree.unflatten(tree, read), which
 
 
 class _Pieces:
     """The rows of a volume in pieces of one size, and the numbers of the finished ones."""
 
-    def __init__(self, rows: np.ndarray, size: int, store: Store, place: Any) -> None:
-        self.rows, self.size, self.store = rows, size, store
+    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int, place: Any) -> None:
+        self.rows, self.size, self.store, self.n_names = rows, size, store, n_names
         self._place = place  # a temporary folder lives as long as this
 
     @property
@@ -329,6 +390,20 @@ class _Pieces:
 
     def rows_of(self, k: int) -> np.ndarray:
         return self.rows[self.span(k)]
+
+    def done(self, k: int, extra: Extra | None, *, remove: bool = True) -> bool:
+        """Whether a piece is finished; a file that is not what it should be is taken away."""
+        arrays = self.store.whole(k)
+        good = (
+            arrays is not None
+            and are_numbers(arrays, len(self.rows_of(k)), self.n_names)
+            and "reference" in arrays
+            and arrays["reference"].shape == ()
+            and (extra is None or extra.accepts(arrays, self.span(k), self.store.folder))
+        )
+        if not good and remove:
+            self.store.discard(k)
+        return good
 
     def column(self, name: str, *, shared: bool = False) -> np.ndarray:
         """An array of all pieces; or one that is the same in all."""
@@ -348,8 +423,11 @@ def _no_starts(setup: Setup) -> Parameters:
     return jax.tree.map(lambda leaf: np.full((NET + 1, *leaf.shape), np.nan, leaf.dtype), one)
 
 
-def _chunk(rows: int, mesh: Mesh | None) -> int:
+def _chunk(rows: int, mesh: Mesh | None, processes: int) -> int:
     """Spectra per call: pieces of equal size, none much larger than suits the devices."""
+    if processes > 1:  # all must come to the same number, whatever their devices
+        most = _HOST_CHUNK.get(jax.default_backend(), _ACCELERATOR_CHUNK)
+        return -(-rows // max(-(-rows // most), 4 * processes))
     devices = 1 if mesh is None else mesh.size
     most = _CHUNK.get(_platform(mesh), _ACCELERATOR_CHUNK) * devices
     count = -(-rows // most)

@@ -1,8 +1,20 @@
-"""Several processes, one volume: each fits its share of the pieces into the same folder."""
+"""Several processes, one volume: each fits its share of the pieces into the same folder, and the first writes it up.
 
+They find each other through `jax.distributed`, which tells each its number; from then on they only look at files, so
+that one that dies takes no other with it.
+"""
+
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
+
+from diffmrs.errors import InputError
+
+PATIENCE_S = 900.0
+_JOIN_S = 300
+_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -12,21 +24,70 @@ class Share:
     Attributes:
         index: of this process, from 0.
         count: processes.
+        patience_s: how long to wait for others without a sign of life, s.
     """
 
     index: int = 0
     count: int = 1
+    patience_s: float = PATIENCE_S
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that prepares the folder and writes the outputs."""
+        return self.index == 0
 
     def has(self, piece: int) -> bool:
         """Whether a piece is this process's."""
         return piece % self.count == self.index
 
-    def wait_for_others(self) -> None:
-        """Come back when all processes have come here."""
-        if self.count > 1:
-            from jax.experimental import multihost_utils
+    def wait_until(self, missing: Callable[[], int], what: str) -> None:
+        """Come back when nothing is missing.
 
-            multihost_utils.sync_global_devices("diffmrs pieces finished")
+        Args:
+            missing: tells how much is; the wait goes on as long as it falls.
+            what: is missing, for the message.
+
+        Raises:
+            InputError: nothing has changed for `patience_s`.
+        """
+        before, since = missing(), time.monotonic()
+        while before:
+            time.sleep(_LOOK_EVERY_S)
+            now = missing()
+            if now < before:
+                since = time.monotonic()
+            elif time.monotonic() - since > self.patience_s:
+                raise InputError(f"waited {self.patience_s:g} s in vain for {now} {what}")
+            before = now
+
+
+ALONE = Share()
+
+
+def join(coordinator: str | None = None, count: int | None = None, index: int | None = None) -> Share:
+    """Meet the other processes; before JAX has been used.
+
+    Args:
+        coordinator: address and port of process 0, such as `"10.0.0.1:9876"`; SLURM, Open MPI and others tell it when
+            absent.
+        count: processes.
+        index: of this process, from 0.
+
+    Raises:
+        InputError: there is nothing that tells who takes part, or they did not meet within 5 minutes.
+    """
+    if count is not None and index is not None and not 0 <= index < count:
+        raise InputError(f"--hosts: process {index} of {count}; processes are counted from 0 to {count - 1}")
+    try:
+        jax.distributed.initialize(coordinator, count, index, initialization_timeout=_JOIN_S)
+        share = Share(jax.process_index(), jax.process_count())
+        jax.local_devices()
+    except (RuntimeError, ValueError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"--hosts: the processes did not meet ({told})") from None
+    # Nobody needs the others any more; connected, the death of one would end all.
+    jax.distributed.shutdown()
+    return share
 
 
 def own_share() -> Share:

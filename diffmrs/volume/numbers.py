@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from diffmrs.fitting import FitResult, Status
-from diffmrs.quality import NUMBERS, Flags, Quality, quality_of
+from diffmrs.quality import FLAGS, NUMBERS, Flags, Quality, quality_of
 from diffmrs.quality.parameters import resting
 from diffmrs.quantify import ConcentrationFactors
 from diffmrs.results import MetaboliteTable, table_of
@@ -37,6 +37,25 @@ def numbers_of(result: FitResult, factors: ConcentrationFactors | None) -> dict[
         _QUALITY + "resting": rests,
         _QUALITY + "resting_labels": np.array(labels),
     }
+
+
+def are_numbers(arrays: dict[str, np.ndarray], count: int, n_names: int) -> bool:
+    """Whether arrays that were found somewhere are what `numbers_of` makes of so many spectra and names."""
+    try:
+        labels = arrays[_QUALITY + "resting_labels"]
+        expected = {_TABLE + name: ((count, n_names), "f") for name in TABLE_ARRAYS}
+        expected[_TABLE + "fitted"] = ((count,), "b")
+        expected |= {_QUALITY + name: ((count,), "f") for name in NUMBERS}
+        expected |= {
+            _QUALITY + "status": ((count,), "i"),
+            _QUALITY + "raised": ((count, len(FLAGS)), "b"),
+            _QUALITY + "resting": ((count, len(labels)), "b"),
+            _QUALITY + "resting_labels": ((len(labels),), "U"),
+        }
+        right = all((arrays[name].shape, arrays[name].dtype.kind) == kind for name, kind in expected.items())
+        return right and set(arrays[_QUALITY + "status"].tolist()) <= set(_EXPLANATIONS)
+    except (KeyError, TypeError):
+        return False
 
 
 class Columns:

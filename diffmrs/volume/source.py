@@ -10,6 +10,8 @@ from diffmrs.errors import InputError
 
 _AHEAD_BYTES = 64 * 2**20  # read at once; a file holds the samples of a voxel far apart
 _BLOCK = 4096  # FIDs looked at together
+_POINTS = 16  # of time gathered together: one cache line of the answer
+_TOUCHED_BYTES = 32 * 2**20  # of the file, after which its memory is given back
 
 
 class Source:
@@ -29,9 +31,7 @@ class Source:
         fid = self.data.fid
         places = np.unravel_index(rows, fid.shape[:-1])
         if isinstance(fid, np.memmap):
-            found = np.array(_of_mapped(fid, places))[:, : self.n_points]
-            release(fid)
-            return found
+            return _of_mapped(fid, places, self.n_points)
         return np.asarray(fid[places][:, : self.n_points])
 
     def pieces(self, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -78,9 +78,22 @@ def release(mapped: np.ndarray) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def _of_mapped(fid: np.ndarray, places: tuple[np.ndarray, ...]) -> np.ndarray:
-    """FIDs of a map whose samples lie far apart, one point of time after the other. [rows, points]"""
-    found = np.empty((len(places[0]), fid.shape[-1]), fid.dtype)
-    for point in range(fid.shape[-1]):
-        found[:, point] = fid[(*places, point)]
+def _of_mapped(fid: np.memmap, places: tuple[np.ndarray, ...], n_points: int) -> np.ndarray:
+    """FIDs of a map whose samples may lie far apart, some points of time after the other. [rows, points]"""
+    count, step = len(places[0]), fid.itemsize
+    found = np.empty((count, n_points), fid.dtype.newbyteorder("="))
+    # The samples as they lie in the file, whatever the order of its axes.
+    flat = np.lib.stride_tricks.as_strided(np.asarray(fid), (fid.size,), (step,), writeable=False)
+    first = sum(place * (stride // step) for place, stride in zip(places, fid.strides, strict=False))
+    spread = int(np.ptp(first)) * step if count else 0
+    touched = 0
+    for start in range(0, n_points, _POINTS):
+        points = np.arange(start, min(start + _POINTS, n_points)) * (fid.strides[-1] // step)
+        found[:, start : start + len(points)] = flat[points[:, None] + first].T
+        # Twice: the system maps what lies around a touched place, too.
+        touched += len(points) * min(spread, 2 * 2**16 * count) + 2**16
+        if touched > _TOUCHED_BYTES:
+            release(fid)
+            touched = 0
+    release(fid)
     return found

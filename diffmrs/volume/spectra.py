@@ -1,5 +1,6 @@
 """Fit, baseline and residual of every voxel as NIfTI-MRS, written chunk by chunk into files of their final size."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from diffmrs.axes import fid_of, spectrum_of
 from diffmrs.data import MRSData
 from diffmrs.fitting import FitResult, Status
 from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.io.atomic import atomic_write
 from diffmrs.io.nifti_mrs import nifti_image
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, predict_baseline, predict_fid
@@ -19,6 +21,8 @@ from diffmrs.results import Layout
 from diffmrs.volume.source import release
 
 KINDS = ("fit", "baseline", "residual")
+_AT_ONCE_BYTES = 64 * 2**20
+_FIDS_AT_ONCE = 4096
 
 
 class SpectraFiles:
@@ -26,6 +30,9 @@ class SpectraFiles:
 
     The baseline is known in the fit window only and is 0 outside it; samples past those that were fitted are 0, and so
     are voxels that were not.
+
+    While a volume is fitted, the FIDs of its voxels lie one after the other; only in the end they are put into the
+    order of the file, where time runs slowest, so that each sample is written once.
 
     Args:
         data: the measurement, for shape and header.
@@ -35,47 +42,79 @@ class SpectraFiles:
     def __init__(self, data: MRSData, layout: Layout) -> None:
         self.data, self.layout = data, layout
 
-    def write(self, folder: Path, result: FitResult, rows: np.ndarray) -> None:
-        """Put the spectra of a chunk into their places.
+    @property
+    def wanted_bytes(self) -> float:
+        """Room on the disk, while they are written."""
+        return 8.0 * self.data.n_points * ((len(KINDS)) * len(self.layout.rows) + len(KINDS) * self.data.n_spectra)
+
+    def write(self, folder: Path, result: FitResult, span: slice) -> None:
+        """Keep the spectra of a chunk.
 
         Args:
             folder: where the files grow.
             result: the fits.
-            rows: their indices into the flattened leading axes.
+            span: where they lie among the fitted spectra.
         """
         flat = result.flat()
         fids = jnp.asarray(result.data.spectra)
         parts = _parts(flat.parameters, fids, jnp.asarray(result.basis.fid), result.model)
         fitted = np.asarray(flat.status != Status.INVALID)[:, None]
-        places = np.unravel_index(rows, self.data.fid.shape[:-1])
         for kind, values in zip(KINDS, parts, strict=True):
-            mapped = self._open(folder / f"{kind}.nii")
-            values = np.where(fitted, np.asarray(values), 0)
-            for point in range(values.shape[1]):
-                mapped[(*places[:3], np.full(len(rows), point), *places[3:])] = values[:, point]
-            mapped.flush()
-            release(mapped)
+            rows = np.where(fitted, np.asarray(values), 0).astype("<c8")
+            whole = np.zeros((len(rows), self.data.n_points), "<c8")
+            whole[:, : rows.shape[1]] = rows
+            # Made when it is not there, never cut: other processes may write other rows.
+            with os.fdopen(os.open(folder / f"{kind}.rows", os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+                stream.seek(whole.itemsize * self.data.n_points * span.start)
+                stream.write(whole.tobytes())
 
-    def move(self, source: Path, target: Path) -> None:
-        """Put the finished files where they belong."""
+    def whole(self, folder: Path) -> bool:
+        """Whether the files that `write` makes are there, where earlier chunks have been written."""
+        return all((folder / f"{kind}.rows").is_file() for kind in KINDS)
+
+    def finish(self, source: Path, target: Path) -> None:
+        """Make the files of what was kept.
+
+        Raises:
+            InputError: they cannot be written.
+        """
         for kind in KINDS:
-            (source / f"{kind}.nii").replace(target / f"{kind}.nii")
+            kept = source / f"{kind}.rows"
+            self._write_file(kept, target / f"{kind}.nii")
+            kept.unlink()
 
-    def _open(self, path: Path) -> np.memmap:
-        """The samples of a file as an array on the disk, [x, y, z, points, *extra]; made when it does not exist."""
-        lead = self.data.fid.shape[:-1]
-        shape = (*lead[:3], self.data.n_points, *lead[3:])
-        nothing = np.broadcast_to(np.zeros((), np.complex64), self.data.fid.shape)
+    def _write_file(self, kept: Path, path: Path) -> None:
+        lead, points = self.data.fid.shape[:-1], self.data.n_points
+        lead = (*(1,) * max(3 - (len(lead) - len(self.data.dim_tags)), 0), *lead)
+        nothing = np.broadcast_to(np.zeros((), np.complex64), (*lead, points))
         image = nifti_image(MRSData(nothing, self.data.acquisition, self.data.dim_tags, self.data.header), str(path))
         image.header.set_slope_inter(1.0, 0.0)
-        if not path.exists():
-            fresh = path.with_suffix(".part")
-            with fresh.open("wb") as stream:
-                image.header.write_to(stream)
-                stream.truncate(image.header.get_data_offset() + 8 * int(np.prod(shape)))
-            fresh.replace(path)
-        offset = image.header.get_data_offset()
-        return np.memmap(path, np.dtype("<c8"), "r+", offset, shape, "F")
+        rows = np.memmap(kept, "<c8", "r", 0, (len(self.layout.rows), points))
+        # In the file x runs fastest, then y, z, time and the further dimensions.
+        space, n_extra = lead[:3], int(np.prod(lead[3:], dtype=int))
+        order = np.arange(int(np.prod(lead))).reshape(-1, n_extra)
+        order = order.reshape(*space, *lead[3:]).transpose(*range(len(lead))[::-1]).reshape(n_extra, -1)
+        row_of = np.full(int(np.prod(lead)), -1)
+        row_of[self.layout.rows] = np.arange(len(self.layout.rows))
+        at_once = max(_AT_ONCE_BYTES // (8 * order.shape[1]), 1)
+        with atomic_write(path) as stream:
+            image.header.write_to(stream)
+            stream.seek(image.header.get_data_offset())
+            for voxels in order:
+                taken = row_of[voxels]
+                for start in range(0, points, at_once):
+                    stream.write(_some_points(rows, taken, slice(start, start + at_once)).tobytes())
+
+
+def _some_points(rows: np.memmap, taken: np.ndarray, points: slice) -> np.ndarray:
+    """Points of FIDs that lie one after the other on the disk, 0 where `taken` is -1. [points, taken]"""
+    found = np.zeros((len(range(*points.indices(rows.shape[1]))), len(taken)), rows.dtype)
+    (inside,) = np.nonzero(taken >= 0)
+    for start in range(0, len(inside), _FIDS_AT_ONCE):
+        some = inside[start : start + _FIDS_AT_ONCE]
+        found[:, some] = np.asarray(rows[:, points][taken[some]]).T
+        release(rows)
+    return found
 
 
 @partial(jax.jit, static_argnames="model")

@@ -1,9 +1,12 @@
 """Finished pieces of a long run on the disk, so that an interrupted one goes on where it stopped."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,18 @@ import numpy as np
 
 from diffmrs.errors import InputError
 from diffmrs.io.atomic import atomic_write
+from diffmrs.volume.hosts import ALONE, Share
 
 _PLAN = "plan.json"
+_WORDS = {
+    "diffmrs": "the version of diffmrs",
+    "data": "the data or the mask",
+    "model": "basis or model",
+    "pieces": "the size of the chunks",
+    "neighbours": "where fits start",
+    "precision": "the precision",
+    "identity": "options or files",
+}
 
 
 class Store:
@@ -25,29 +38,60 @@ class Store:
     Args:
         folder: made when it does not exist.
         plan: what the run is, as JSON: data, model, pieces.
+        share: of this process; all but the first wait until the first has prepared the folder.
+
+    Attributes:
+        resumed: whether the folder holds an earlier run of the same plan.
+        changed: what was different in an earlier run that is of no use any more, in words; empty without one.
 
     Raises:
         InputError: the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
-        self.folder = folder
-        text = json.dumps(plan, indent=1, sort_keys=True)
+    def __init__(self, folder: Path, plan: dict[str, Any], share: Share = ALONE) -> None:
+        self.folder, self.changed = folder, ""
+        text = json.dumps(plan, indent=1, sort_keys=True).encode()
+        kept = folder / _PLAN
         try:
+            if not share.leads:
+                share.wait_until(lambda: int(_content(kept) != text), f"folder of the same data and options ({folder})")
+                self.resumed = True
+                return
             folder.mkdir(parents=True, exist_ok=True)
-            kept = folder / _PLAN
-            self.resumed = kept.is_file() and kept.read_text() == text
+            before = _content(kept)
+            self.resumed = before == text
             if not self.resumed:
-                for old in folder.glob("piece_*.npz"):
+                self.changed = _difference(before, plan)
+                kept.unlink(missing_ok=True)
+                for old in (*folder.glob("piece_*.npz"), *folder.glob("*.rows")):
                     old.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
-        with atomic_write(folder / _PLAN, text=True) as stream:
-            stream.write(text)
+        if not self.resumed:
+            with atomic_write(kept) as stream:
+                stream.write(text)
 
     def has(self, piece: int | str) -> bool:
-        """Whether a piece is finished."""
+        """Whether there is a file of a piece."""
         return self._file(piece).is_file()
+
+    def whole(self, piece: int | str) -> dict[str, np.ndarray] | None:
+        """The arrays of a piece; None where there is none or its file is damaged."""
+        path = self._file(piece)
+        if not path.is_file():
+            return None
+        try:
+            with zipfile.ZipFile(path) as packed:  # ours are not compressed: nothing here is larger than its file
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in packed.infolist()):
+                    return None
+            return self.read(piece)
+        except Exception:  # a damaged file may raise anything, and is no more than unfinished
+            return None
+
+    def discard(self, piece: int | str) -> None:
+        """Take the file of a piece away."""
+        with suppress(OSError):
+            self._file(piece).unlink(missing_ok=True)
 
     def write(self, piece: int | str, arrays: dict[str, np.ndarray]) -> None:
         """Keep a finished piece, whole or not at all.
@@ -55,8 +99,13 @@ class Store:
         Raises:
             InputError: it cannot be written, such as on a full disk.
         """
-        with atomic_write(self._file(piece)) as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **arrays)
+        try:
+            with atomic_write(self._file(piece)) as stream:
+                stream.write(packed.getbuffer())
+        except InputError as error:
+            raise InputError(f"{error}; {kept_in_words(self.folder)}") from None
 
     def read(self, piece: int | str, names: list[str] | None = None, prefix: str = "") -> dict[str, np.ndarray]:
         """Arrays of a finished piece; all, those named, or those whose names begin so."""
@@ -69,6 +118,13 @@ class Store:
 
     def _file(self, piece: int | str) -> Path:
         return self.folder / (f"piece_{piece:06d}.npz" if isinstance(piece, int) else f"piece_{piece}.npz")
+
+
+def kept_in_words(folder: Path) -> str:
+    """What a run leaves behind that ends before its time."""
+    kept = len(list(folder.glob("piece_[0-9]*.npz")))
+    plural = "finished chunk is" if kept == 1 else "finished chunks are"
+    return f"{kept} {plural} kept in {folder}: the same command goes on from there"
 
 
 def digest(*trees: Any) -> str:
@@ -97,3 +153,25 @@ def check_room(folder: Path, wanted_bytes: float, what: str) -> None:
         raise InputError(
             f"{folder}: {what} will take about {wanted_bytes / 2**20:.0f} MiB, but only {free / 2**20:.0f} MiB are free"
         )
+
+
+def _content(file: Path) -> bytes:
+    """Of a file; nothing where there is none."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return b""
+
+
+def _difference(before: bytes, plan: dict[str, Any]) -> str:
+    """How an earlier plan differs, in words."""
+    if not before:
+        return ""
+    try:
+        earlier = json.loads(before)
+    except (ValueError, RecursionError):
+        return "its plan is damaged"
+    if not isinstance(earlier, dict):
+        return "its plan is damaged"
+    found = [words for name, words in _WORDS.items() if earlier.get(name) != plan.get(name)]
+    return f"differs in {', '.join(found)}" if found else "its plan is damaged"
