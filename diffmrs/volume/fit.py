@@ -38,6 +38,7 @@ from diffmrs.volume.store import Store, check_room, digest, kept_in_words
 
 Condition = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows and their FIDs to FIDs as they are fitted
 Tell = Callable[[str], None]
+Refine = Callable[[FitResult], FitResult]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
 
 
@@ -117,7 +118,7 @@ class VolumeFit:
         """
         rows = self.layout.rows[index : index + 1]
         fids = self.engine.conditioned(rows)
-        estimate = self.engine.fit(fids, self.engine.which[index : index + 1])
+        estimate = self.engine.estimates(slice(index, index + 1), fids)
         data = MRSData(jnp.asarray(fids), self.data.acquisition, header=self.data.header)
         return self.setup.result(data, estimate)
 
@@ -157,6 +158,7 @@ class Engine:
         self.dtype = np.dtype(setup.basis.fid.dtype)
         self.which = np.zeros(0, np.int32)
         self.lockstep = _platform(mesh) != "cpu"
+        self.refined: Estimate | None = None
         self._starts = _no_starts(setup)
         self._shared: Prepared | None = None
 
@@ -183,6 +185,18 @@ class Engine:
         starts = range(0, len(fids), self.chunk)
         parts = [self._fit(fids[k : k + self.chunk], which[k : k + self.chunk], max_steps) for k in starts]
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+
+    def estimates(self, span: slice, fids: np.ndarray) -> Estimate:
+        """The fits of a span of rows, made or as they were refined together."""
+        if self.refined is None:
+            return self.fit(fids, self.which[span])
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf[span]), self.refined)
+
+    def refine(self, rows: np.ndarray, refine: Refine) -> None:
+        """Fit all rows at once and keep what is made of them together; in memory."""
+        fids = self.conditioned(rows)
+        data = MRSData(jnp.asarray(fids), self.source.data.acquisition, header=self.source.data.header)
+        self.refined = refine(self.setup.result(data, self.fit(fids, self.which))).flat()
 
     def start_from(self, parameters: Parameters, which: np.ndarray) -> None:
         """From now on begin at these parameters, and say which each row takes."""
@@ -212,6 +226,7 @@ def fit_volume(
     condition: Condition | None = None,
     factors: Factors | None = None,
     extra: Extra | None = None,
+    refine: Refine | None = None,
     identity: str = "",
     share: Share | None = None,
     tell: Tell | None = None,
@@ -236,6 +251,8 @@ def fit_volume(
             to FIDs.
         factors: concentration per unit of amplitude: rows and their data to factors.
         extra: makes further arrays of each finished chunk to keep.
+        refine: what is made of the fits of all spectra together, as `diffmrs.spatial.fit_smooth` does; then all of them
+            are in memory.
         identity: what `condition` and `factors` depend on; a run is only continued when it is the same.
         share: which pieces are this process's; those that `jax.distributed` says when absent. Process 0 waits for the
             others; the numbers of what they are given back are whole only when all have come to an end.
@@ -263,7 +280,9 @@ def fit_volume(
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
     plan = _plan(data, engine, layout, neighbours, identity)
     pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names), place)
-    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell)
+    if refine is not None and mine.count > 1:
+        raise InputError("spectra that are fitted together cannot be shared among several processes")
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell, refine)
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
     )
@@ -279,6 +298,7 @@ def _run(
     factors: Factors | None,
     extra: Extra | None,
     tell: Tell | None,
+    refine: Refine | None,
 ) -> str:
     """Fit what is not yet finished; the reference of the concentrations is handed back."""
     store, data = pieces.store, engine.source.data
@@ -287,6 +307,8 @@ def _run(
     if tell is not None:
         _tell_of_earlier(tell, store, len(wanted), len(wanted) - len(open_))
     _begin(engine, layout, neighbours, store, share)
+    if refine is not None:
+        engine.refine(layout.rows, refine)
     rows_of = [pieces.rows_of(k) for k in open_]
     left = sum(len(rows) for rows in rows_of)
     total = sum(len(pieces.rows_of(k)) for k in wanted)
@@ -305,7 +327,7 @@ def _run(
             fids = engine.conditioned(rows, unconditioned)
             result = engine.setup.result(
                 MRSData(jnp.asarray(fids), data.acquisition, header=data.header),
-                engine.fit(fids, engine.which[pieces.span(k)]),
+                engine.estimates(pieces.span(k), fids),
             )
             given = None if factors is None else factors(rows, result.data)
             arrays = numbers_of(result, given)
