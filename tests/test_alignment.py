@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from synthetic import ACQUISITION
 from head_slices import POINTS, TIME, metabolite_fid
+from synthetic import ACQUISITION
 
 from diffmrs.data import MRSData
 from diffmrs.errors import InputError

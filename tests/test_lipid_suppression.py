@@ -3,8 +3,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from synthetic import ACQUISITION, basis, truth_vector
 from head_slices import POINTS, TIME, VOXELS, WIDTH_HZ, head
+from synthetic import ACQUISITION, basis, truth_vector
 
 from diffmrs.axes import Acquisition
 from diffmrs.data import MRSData

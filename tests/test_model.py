@@ -17,9 +17,13 @@ from diffmrs.model import (
     SplineBaseline,
     model_for,
     parameters_for,
+    predict_metabolites,
     voigt_decay,
     voigt_fwhm_hz,
 )
+from diffmrs.model.jacobian import predict_and_pullback
+from diffmrs.model.split import split
+from diffmrs.model.waves import decaying_waves
 
 predict, predict_members, predict_and_jacobian = (
     jax.jit(function, static_argnames="model")
@@ -110,6 +114,36 @@ def test_written_jacobian_is_the_derivative_jax_finds(x64, variant, narrow):
         np.testing.assert_allclose(
             got, expected, rtol=0, atol=1e-10 * max(np.abs(expected).max(initial=0), 1), err_msg=name
         )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_written_gradient_is_the_one_jax_finds(x64, variant, narrow):
+    model = a_model(**VARIANTS[variant])
+    parameters = replace(random_parameters(model, 5), baseline=0 * random_parameters(model, 5).baseline)
+    model = model.banded(0.4) if narrow else model
+    fids = model.reduce_fid(jnp.asarray(basis().fid))
+    rng = np.random.default_rng(1)
+    wanted = jnp.asarray(rng.normal(size=model.n_window) + 1j * rng.normal(size=model.n_window))
+
+    def loss(p: Parameters) -> jax.Array:
+        return jnp.sum((wanted.conj() * predict_metabolites(p, fids, model)).real)
+
+    metabolites, pullback = predict_and_pullback(parameters, fids, model)
+    np.testing.assert_allclose(metabolites.joined, predict_metabolites(parameters, fids, model), rtol=1e-10, atol=1e-7)
+    automatic, written = jax.grad(loss)(parameters), pullback(split(wanted))
+    for name in parameters.__dataclass_fields__:
+        expected, got = np.asarray(getattr(automatic, name)), np.asarray(getattr(written, name))
+        scale = max(np.abs(expected).max(initial=0), 1)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("time_s", [np.arange(1000) * 5e-4, np.append(-0.02, np.arange(17) * 1e-3), np.arange(2) * 1.0])
+def test_waves_are_exponentials(x64, time_s):
+    lorentz, shift = jnp.asarray([0.0, 3.0, 40.0]), jnp.asarray([0.0, -50.0, 7.0])
+    found = decaying_waves(time_s, lorentz, shift).joined
+    rate = 2j * np.pi * np.asarray(shift) - np.pi * np.asarray(lorentz)
+    np.testing.assert_allclose(found, np.exp(rate[:, None] * time_s), rtol=1e-11)
 
 
 def test_derivatives_agree_with_finite_differences_in_both_modes(x64):

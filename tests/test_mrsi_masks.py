@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from synthetic import ACQUISITION
 from head_slices import POINTS, TIME, VOXELS, head
+from synthetic import ACQUISITION
 
 from diffmrs.axes import Acquisition
 from diffmrs.data import MRSData

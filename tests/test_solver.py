@@ -52,6 +52,25 @@ def test_optimistix_finds_the_same_minimum(x64, residual, start):
         np.testing.assert_allclose(ours.x, theirs.value, rtol=1e-6)
 
 
+def overshooting(x):
+    # Gauss-Newton alone creeps here: its steps go too far to either side in turn (Dennis & Schnabel 1996, ch. 10).
+    return jnp.stack([x[0] + 1, 0.8 * x[0] ** 2 + x[0] - 1.3 + 2.0, 0.3 * (x[1] - x[0])])
+
+
+def test_curvature_that_gauss_and_newton_leave_out_is_learnt(x64):
+    def newton(x):
+        jacobian = jax.jacfwd(overshooting)(x)
+        return x - jnp.linalg.solve(jacobian.T @ jacobian, jacobian.T @ overshooting(x))
+
+    x = jnp.asarray([1.0, 1.0])
+    for _ in range(20):
+        x = newton(x)
+    ours = solve(overshooting, np.array([1.0, 1.0]), tolerance=1e-8)
+    gradient = jax.grad(lambda x: 0.5 * jnp.sum(overshooting(x) ** 2))
+    assert ours.status == Status.CONVERGED and int(ours.steps) <= 20
+    assert float(jnp.abs(gradient(ours.x)).max()) < 1e-5 < float(jnp.abs(gradient(x)).max())
+
+
 @pytest.mark.parametrize("upper", [0.5, 1.2, 3.0])
 def test_scipy_finds_the_same_minimum_inside_bounds(x64, upper):
     start, lower = np.array([0.2, 0.3, 0.1]), np.array([0.0, 0.0, 0.0])

@@ -19,6 +19,7 @@ from diffmrs.model.signal import SignalModel, predict_metabolites
 from diffmrs.model.split import Split
 
 _ENOUGH = 0.6  # of the energy of the signal that a neighbour must explain to be trusted
+_SEEN = 50.0  # times the variance of the noise: the same, for noise alone reaches 20 at the best of all shifts
 
 
 class Near(NamedTuple):
@@ -100,7 +101,7 @@ def guess(
     x = start.at[: len(model.groups)].multiply(top)
     x = x.at[first_shift].add((shift + part).astype(x.dtype) * bin_hz)
     x = x.at[-2].add(jnp.angle(here[best]))
-    trusted = near.valid[index] & (top**2 > _ENOUGH * jnp.maximum(signal, 4 * noise**2))
+    trusted = near.valid[index] & (top**2 > jnp.maximum(_ENOUGH * signal, _SEEN * noise**2))
     return Guess(x, trusted)
 
 

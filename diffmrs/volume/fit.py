@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ Refine = Callable[[FitResult], FitResult]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
 
 
+@runtime_checkable
 class Extra(Protocol):
     """Makes further arrays of each finished piece to keep."""
 
