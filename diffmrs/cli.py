@@ -247,7 +247,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         write_volume_outputs,
     )
     from diffmrs.report import representative
-    from diffmrs.staging import staged_folder
+    from diffmrs.staging import remove_left_stages, staged_folder
     from diffmrs.volume.hosts import ALONE, join
 
     share = ALONE if hosts is None else join(*hosts)
@@ -300,6 +300,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     if isinstance(run, VolumeRun):
         print(f"maps and spectra of all voxels: {arguments.out / 'volume.html'}")
         run.volume.store.remove()
+        remove_left_stages(arguments.out)
 
 
 def _fit_share(options: Any, out: Path, share: Any) -> None:

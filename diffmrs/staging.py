@@ -46,6 +46,12 @@ def staged_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
             _remove_if_empty(empty)
 
 
+def remove_left_stages(target: str | os.PathLike[str]) -> None:
+    """Take away what a run left in a folder that was killed on the spot; nobody else may be at work there."""
+    for left in Path(target).glob(".diffmrs." + "[0-9a-f]" * 8 + ".part"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def _make_parents(stage: Path, made: list[Path]) -> None:
     """Make `stage` and the folders above it; those that did not exist are noted in `made`."""
     for folder in reversed(stage.parents):
