@@ -1,8 +1,8 @@
 r"""How sure the smoothed quantities are, and how much neighbouring voxels differ: belief propagation on the image.
 
 Each voxel tells each neighbour what it knows of itself without that neighbour: with the precision $P$ of that, in units
-of the expected difference, the neighbour learns $\Lambda = (I + P^{-1})^{-1} = I - (I + P)^{-1}$. On a chain or any graph
-without loops this is exact; on a grid the variances come out slightly small (Weiss & Freeman 2001, Neural Computation
+of the expected difference, the neighbour learns $\Lambda = (I + P^{-1})^{-1} = I - (I + P)^{-1}$. On a chain or any
+graph without loops this is exact; on a grid the variances come out slightly small (Weiss & Freeman 2001, Neural Computation
 13:2173). Taking the neighbours for known instead ($\Lambda = I$) would make them far too small.
 """
 
@@ -33,23 +33,23 @@ def pair_variance(precision: Float[Array, "voxels k k"], graph: Neighbours) -> F
     told = precision + messages.sum(axis=1)
     # Each end without the other: the variances of both, and the prior, are those of independent witnesses.
     ends = _inverse(told[:, None] - messages)
-    back = np.arange(graph.index.shape[1]) ^ 1
-    both = ends + ends[graph.index, back[None]]
+    back = np.arange(graph.number.shape[1]) ^ 1
+    both = ends + ends[graph.number, back[None]]
     eye = jnp.eye(precision.shape[-1], dtype=precision.dtype)
     return eye[None, None] - _inverse(eye[None, None] + both)
 
 
 def _messages(precision: Array, graph: Neighbours, sweeps: int) -> Array:
-    back = np.arange(graph.index.shape[1]) ^ 1
+    back = np.arange(graph.number.shape[1]) ^ 1
     eye = jnp.eye(precision.shape[-1], dtype=precision.dtype)[None, None]
     present = graph.present[:, :, None, None]
 
     def sweep(_: Array, messages: Array) -> Array:
         told = precision + messages.sum(axis=1)
-        without = told[graph.index] - messages[graph.index, back[None]]
+        without = told[graph.number] - messages[graph.number, back[None]]
         return present * (eye - _inverse(eye + without))
 
-    nothing = jnp.zeros((*graph.index.shape, *precision.shape[1:]), precision.dtype)
+    nothing = jnp.zeros((*graph.number.shape, *precision.shape[1:]), precision.dtype)
     return jax.lax.fori_loop(0, sweeps, sweep, nothing)
 
 

@@ -1,14 +1,14 @@
-r"""How much neighbours differ, estimated from the fits themselves: expectation and maximisation on the marginal likelihood.
+r"""How much neighbours differ, estimated from the fits themselves: the marginal likelihood, by expectation-maximisation.
 
 The independent answers $\hat\theta_v$ with their variances (Laplace's approximation) are what is seen; the true map has
-the density of `diffmrs.spatial.prior`. Each round takes the mean of the squared differences of neighbours that this makes
-probable, over the number of differences that are free of each other,
+the density of `diffmrs.spatial.prior`. Each round takes the sum of the squared differences of neighbours that this
+makes probable, over the number of differences that are free of each other,
 
 $$\tau^2 \leftarrow \frac{1}{n - 1} \sum_{(u,v)}
   \left[(\bar\theta_u - \bar\theta_v)^2 + \mathrm{var}(\theta_u - \theta_v)\right]$$
 
-(Dempster, Laird & Rubin 1977), with the variances of the pairs by belief propagation. Each quantity is taken by itself, and
-voxels far from the median of those around them are left out: fits that went wrong would make any field look rough.
+(Dempster, Laird & Rubin 1977), with the variances of the pairs by belief propagation. Each quantity is taken by itself,
+and voxels far from the median of those around them are left out: fits that went wrong would make any field look rough.
 """
 
 import jax
@@ -72,11 +72,11 @@ def off_median(
 ) -> Float[Array, "voxels 3"]:
     """Distance of each voxel from the median of the valid ones around it; 0 where there are none."""
     around = around.among(jnp.ones_like(valid))
-    seen = around.present * valid[around.index]
-    turn = seen * jnp.exp(1j * theta[around.index, PHASE])
+    seen = around.present * valid[around.number]
+    turn = seen * jnp.exp(1j * theta[around.number, PHASE])
     middle = jnp.angle(turn.sum(axis=1))
     # Phases are compared with that of the mean direction, so that their median makes sense.
-    others = theta[around.index]
+    others = theta[around.number]
     centre = theta.at[:, PHASE].set(middle)
     near = wrapped(others - centre.at[:, 0].set(0.0).at[:, 2].set(0.0)[:, None])
     median = jnp.nanmedian(jnp.where(seen[:, :, None] > 0, near, jnp.nan), axis=1)

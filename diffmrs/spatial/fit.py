@@ -73,7 +73,9 @@ def fit_smooth(
     rows, places = places_of(result, layout, mask)
     if tau is not None and tau.is_none:
         return result
-    setting = Setting(result.model, bounds, optimiser, max_steps, result.inflated, local_mesh() if mesh is None else mesh)
+    setting = Setting(
+        result.model, bounds, optimiser, max_steps, result.inflated, local_mesh() if mesh is None else mesh
+    )
     graphs = _Graphs(faces(places), surround(places))
     fids, fitted = result.data.spectra[rows], _flat(result.estimate, rows)
     if tau is None:
@@ -160,7 +162,7 @@ def _fit_rows(
 
     # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
     own = image.own._replace(stiffness=now.own.stiffness, misfit=now.own.misfit)
-    x = implicit_image(graph, setting)((own, shared, inverse), solved.x)
+    x = implicit_image(setting)((own, shared, inverse), graph, solved.x)
     at, covariance = jax.lax.stop_gradient(_around(solved.x, frozen._replace(own=now.own), plain, setting))
     units = constant[None, :, None] * constant[None, None]
     precision = over_voxels(lambda voxel, _: precision_of(voxel), covariance * units, mesh=setting.mesh)
@@ -191,12 +193,7 @@ def _posed(
 def _around(x: Array, image: Image, shared: Shared, setting: Setting) -> tuple[Around, Float[Array, "voxels 3 3"]]:
     """Each voxel to second order, and what its data alone say of what is smoothed."""
     at = expand_voxels(x, image.own, shared, setting)
-    covariance = over_voxels(
-        lambda voxel, _: told_by_data(*voxel, setting),
-        (at.cost.normal, at.cost.gradient, at.slope, x),
-        mesh=setting.mesh,
-    )
-    return at, covariance
+    return at, told_by_data(at, x, setting)
 
 
 def _flat(estimate: Estimate, rows: np.ndarray) -> Estimate:

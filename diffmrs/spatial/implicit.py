@@ -1,7 +1,7 @@
 """Derivatives of the answer for an image by the implicit function theorem, as `diffmrs.fitting.implicit` for one voxel.
 
-At the answer the gradient of the cost of the image vanishes in every free parameter, so that H dx = -d(gradient) with the
-full Hessian H. It has the structure of the steps (`diffmrs.spatial.linear`): a block for each voxel, and what ties the
+At the answer the gradient of the cost of the image vanishes in every free parameter, so that H dx = -d(gradient) with
+the full Hessian H. It has the structure of the steps (`diffmrs.spatial.linear`): a block for each voxel, and what ties the
 neighbours.
 """
 
@@ -20,22 +20,18 @@ from diffmrs.spatial.prior import differences, pull, smoothed
 from diffmrs.spatial.setting import Own, Setting, Shared, problem_of
 
 Given = tuple[Own, Shared, Array]  # problems, what they share, one over the expected differences
+Image = Callable[[Given, Neighbours, Float[Array, "voxels n"]], Float[Array, "voxels n"]]
 
 
-def implicit_image(
-    graph: Neighbours, setting: Setting
-) -> Callable[[Given, Float[Array, "voxels n"]], Float[Array, "voxels n"]]:
-    """A function of the problem and its answer that returns the answer, with derivatives in the problem.
-
-    Args:
-        graph: who touches whom; carries no derivative.
-        setting: fixed choices.
+def implicit_image(setting: Setting) -> Image:
+    """A function of the problem, who touches whom, and the answer, that returns the answer with its derivatives in the
+    problem; to first order.
     """
     model = setting.narrow
     lower, upper = setting.limits
 
     @jax.custom_jvp
-    def answer(given: Given, x: Array) -> Array:
+    def answer(given: Given, graph: Neighbours, x: Array) -> Array:
         return x
 
     def gradient(x: Array, pulled: Array, own: Own, shared: Shared) -> Array:
@@ -48,8 +44,8 @@ def implicit_image(
         return jax.grad(cost)(x)
 
     @answer.defjvp
-    def _(primals: tuple[Given, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
-        (own, shared, inverse), x = primals
+    def _(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> tuple[Array, Array]:
+        (own, shared, inverse), graph, x = primals
         own_dot, shared_dot, inverse_dot = tangents[0]
         real = x.dtype
         theta = over_voxels(lambda x, _: smoothed(x, model), x, mesh=setting.mesh)

@@ -2,8 +2,8 @@
 
 A step solves the quadratic problem of the whole image (`diffmrs.spatial.linear`) with the parameters held that the
 gradient holds at a bound; then each voxel minimises its own part over its box, its neighbours where that solution puts
-them. Every voxel has its own Marquardt damping, so that one bad spectrum does not slow the others down, and a voxel that
-rests is not visited again.
+them. Every voxel has its own Marquardt damping, so that one bad spectrum does not slow the others down, and a voxel
+that rests is not visited again.
 """
 
 from typing import Any, NamedTuple
@@ -154,7 +154,7 @@ def solve_joint(
 def expand_voxels(x: Float[Array, "voxels n"], own: Own, shared: Shared, setting: Setting) -> Around:
     """Every voxel to second order."""
     return over_voxels(
-        lambda voxel, shared: expand(*voxel, shared, setting), (x, own), shared, mesh=setting.mesh
+        lambda voxel, shared: expand(voxel[0], voxel[1], shared, setting), (x, own), shared, mesh=setting.mesh
     )
 
 

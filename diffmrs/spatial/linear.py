@@ -7,11 +7,14 @@ $d_v = K_v^{-1}(A_v^\top b_v - G_v)$, so that all but $t_v = A_v d_v$ can be eli
 
 $$t = t_0 + C W t, \qquad C_v = A_v K_v^{-1} A_v^\top, \quad t_0 = -A_v K_v^{-1} G_v$$
 
-with the sum $W$ over neighbours. $C = F F^\top$ and $t = t_0 + F s$ make it symmetric, $(I - F^\top W F) s = F^\top W t_0$,
-positive definite, and preconditioned by the blocks of the voxels. Conjugate gradients solve it; nothing is larger than the
-image. A quantity that is not smoothed, or is held by bounds, has a row of zeros in $C$ and asks for no exception.
+with the sum $W$ over neighbours. $C = F F^\top$ and $t = t_0 + F s$ make it symmetric,
+$(I - F^\top W F) s = F^\top W t_0$, positive definite, and preconditioned by the blocks of the voxels. Conjugate gradients
+solve it; nothing is larger than the image. A quantity that is not smoothed, or is held by bounds, has a row of zeros in
+$C$ and asks for no exception.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -89,5 +92,32 @@ def tied(blocks: Block, graph: Neighbours, tolerance: float) -> Float[Array, "vo
     def symmetric(s: Array) -> Array:
         return s - back(forth(s))
 
-    s, _ = jax.scipy.sparse.linalg.cg(symmetric, back(blocks.alone), tol=tolerance, maxiter=_ITERATIONS)
+    right = back(blocks.alone)
+    s = jax.lax.custom_linear_solve(
+        symmetric, right, partial(_conjugate_gradients, tolerance=tolerance), symmetric=True
+    )
     return graph.to_neighbours(blocks.alone + forth(s))
+
+
+def _conjugate_gradients(
+    matrix: Callable[[Array], Array], right: Float[Array, "voxels 3"], *, tolerance: float
+) -> Float[Array, "voxels 3"]:
+    """Solve matrix(x) = right from 0 (Hestenes & Stiefel 1952).
+
+    Not `jax.scipy.sparse.linalg.cg`: there the start depends on the right side, and no derivative can go back.
+    """
+    goal = tolerance**2 * jnp.vdot(right, right)
+
+    def unfinished(state: tuple[Array, Array, Array, Array, Array]) -> Array:
+        return (state[3] > goal) & (state[4] < _ITERATIONS)
+
+    def step(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
+        x, rest, direction, square, count = state
+        ahead = matrix(direction)
+        length = square / jnp.maximum(jnp.vdot(direction, ahead), 1e-30)
+        rest = rest - length * ahead
+        left = jnp.vdot(rest, rest)
+        return x + length * direction, rest, rest + left / square * direction, left, count + 1
+
+    start = (0 * right, right, right, jnp.vdot(right, right), jnp.zeros((), jnp.int32))
+    return jax.lax.while_loop(unfinished, step, start)[0]

@@ -14,12 +14,12 @@ from diffmrs.results.layout import Layout
 
 
 class Neighbours(NamedTuple):
-    """A graph of voxels; what is absent has an index of 0 and counts 0.
+    """A graph of voxels; what is absent has the number 0 and counts 0.
 
     The sides come in pairs, there and back: the way back along side j is side j ^ 1.
     """
 
-    index: Int[Array, "voxels sides"]
+    number: Int[Array, "voxels sides"]
     present: Float[Array, "voxels sides"]
 
     @property
@@ -29,11 +29,11 @@ class Neighbours(NamedTuple):
 
     def among(self, good: Float[Array, " voxels"]) -> "Neighbours":
         """The graph without the voxels where `good` is 0."""
-        return Neighbours(self.index, self.present * good[:, None] * good[self.index])
+        return Neighbours(self.number, self.present * good[:, None] * good[self.number])
 
     def to_neighbours(self, values: Float[Array, "voxels k"]) -> Float[Array, "voxels k"]:
         """Sum of the values of each voxel's neighbours."""
-        return jnp.sum(self.present[:, :, None] * values[self.index], axis=1)
+        return jnp.sum(self.present[:, :, None] * values[self.number], axis=1)
 
 
 def faces(places: np.ndarray) -> Neighbours:

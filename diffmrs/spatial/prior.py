@@ -84,7 +84,7 @@ def wrapped(difference: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
 
 def differences(theta: Float[Array, "voxels 3"], graph: Neighbours) -> Float[Array, "voxels sides 3"]:
     """Each voxel less each of its neighbours, 0 where there is none."""
-    return graph.present[:, :, None] * wrapped(theta[:, None, :] - theta[graph.index])
+    return graph.present[:, :, None] * wrapped(theta[:, None, :] - theta[graph.number])
 
 
 def pull(theta: Float[Array, "voxels 3"], graph: Neighbours, inverse: Float[Array, "3"]) -> Float[Array, "voxels 3"]:

@@ -1,23 +1,25 @@
 """Fits that ended at a wrong optimum, tried again from where their neighbours are.
 
-A step of Gauss and Newton does not leave a valley. So a voxel that lies far from the median of those around it is fitted
-once more, from the mean of its trusted neighbours and with what they expect of it, and keeps whichever answer has the
-lower cost, prior included. Repaired voxels are trusted in the next round, so that clusters are repaired from the rim.
+A step of Gauss and Newton does not leave a valley. So a voxel that lies far from the median of those around it is
+fitted once more, from the mean of its trusted neighbours and with what they expect of it, and keeps whichever answer has
+the lower cost, prior included. Repaired voxels are trusted in the next round, so that clusters are repaired from the rim.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
+from diffmrs.fitting.coordinates import to_parameters, to_vector
 from diffmrs.fitting.engine import over_voxels
 from diffmrs.fitting.problem import objective
 from diffmrs.fitting.solver import Objective, Quadratic
 from diffmrs.spatial.expected import off_median
 from diffmrs.spatial.joint import expand_voxels
 from diffmrs.spatial.neighbours import Neighbours
-from diffmrs.spatial.prior import differences, smoothed, wrapped
+from diffmrs.spatial.prior import PHASE, differences, smoothed, wrapped
 from diffmrs.spatial.setting import Own, Setting, Shared, problem_of
 from diffmrs.spatial.voxels import chosen, told_by_data
 
@@ -65,31 +67,27 @@ def repaired(
 
     def round_(_: Array, now: Repaired) -> Repaired:
         at = expand_voxels(now.x, now.own, shared, setting)
-        covariance = over_voxels(
-            lambda voxel, _: told_by_data(*voxel, setting),
-            (at.cost.normal, at.cost.gradient, at.slope, now.x),
-            mesh=setting.mesh,
-        )
+        covariance = told_by_data(at, now.x, setting)
         known = jnp.diagonal(covariance, axis1=1, axis2=2) * inverse[None] ** 2
         dull = _DULL * jnp.nanmedian(jnp.where(valid[:, None] > 0, known, jnp.nan), axis=0)
         off = off_median(at.theta, valid, around) * inverse[None]
         far = jnp.any(jnp.abs(off) > _FAR * jnp.sqrt(1 + jnp.minimum(known, dull[None])), axis=1) & (valid > 0)
         trust = jnp.where(far | jnp.any(known > dull[None] + 1, axis=1), 0.0, valid)
-        guides = graph.present * trust[graph.index]
+        guides = graph.present * trust[graph.number]
         count = guides.sum(axis=1)
         share = guides / jnp.maximum(count, 1.0)[:, None]
-        others = Neighbours(graph.index, share)
-        near = Neighbours(graph.index, guides)
+        others = Neighbours(graph.number, share)
+        near = Neighbours(graph.number, guides)
         theta = wrapped(at.theta - differences(at.theta, others).sum(axis=1))
         wanted = Expected(theta, count[:, None] * inverse[None] ** 2)
-        begin = _start(now.x, at.theta, theta, others, setting)
+        begin = _start(now.x, theta, others, setting)
         energy = 0.5 * jnp.sum((differences(at.theta, near) * inverse[None, None]) ** 2, axis=(1, 2))
         tied = 0.5 * jnp.sum(wrapped(at.theta - theta) ** 2 * wanted.weight, axis=1)
         # Where the guides disagree among themselves costs the same whatever the voxel does.
         limit = at.cost.cost + jnp.minimum(energy, tied)
         again = far & (count > 0)
         return over_voxels(
-            lambda voxel, shared: _retried(*voxel, shared, setting),
+            lambda voxel, shared: _retried(voxel, shared, setting),
             (now, begin, wanted, limit, again),
             shared,
             mesh=setting.mesh,
@@ -98,24 +96,22 @@ def repaired(
     return jax.lax.fori_loop(0, _ROUNDS, round_, start)
 
 
-def _start(x: Array, theta: Array, wanted: Array, others: Neighbours, setting: Setting) -> Array:
+def _start(x: Array, wanted: Array, others: Neighbours, setting: Setting) -> Array:
     """Mean of the guides, the shift and the phase as they say."""
-    mean = others.to_neighbours(x)
-    # The vector holds the first shift after amplitudes and widths, and the phase before the delay.
-    first = len(setting.model.groups) + setting.model.n_groups
-    mean = mean.at[:, first].set(wanted[:, 0])
-    return mean.at[:, -2].set(wanted[:, 1])
+
+    def one(mean: Array, wanted: Array) -> Array:
+        parameters = to_parameters(mean, setting.narrow)
+        shift = parameters.frequency_shift_hz
+        return to_vector(
+            replace(parameters, frequency_shift_hz=shift + (wanted[0] - shift[0]), phase0_rad=wanted[PHASE])
+        )
+
+    return jax.vmap(one)(others.to_neighbours(x), wanted)
 
 
-def _retried(
-    now: Repaired,
-    begin: Array,
-    wanted: Expected,
-    limit: Float[Array, ""],
-    again: Bool[Array, ""],
-    shared: Shared,
-    setting: Setting,
-) -> Repaired:
+def _retried(voxel: tuple[Repaired, Array, Expected, Array, Array], shared: Shared, setting: Setting) -> Repaired:
+    now, begin, wanted, limit, again = voxel
+
     def attempt() -> Repaired:
         lower, upper = (jnp.asarray(bound, begin.dtype) for bound in setting.limits)
         with_neighbours = _expecting(objective(problem_of(now.own, shared), setting.narrow), wanted, setting)

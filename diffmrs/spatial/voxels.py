@@ -20,6 +20,7 @@ from diffmrs.fitting.stiffness import best_stiffness
 from diffmrs.model.baseline import SplineBaseline
 from diffmrs.model.fisher import covariance_bound
 from diffmrs.priors.priors import Priors
+from diffmrs.spatial.joint import Around
 from diffmrs.spatial.linear import solve_block
 from diffmrs.spatial.prior import smoothed
 from diffmrs.spatial.setting import Own, Setting, Shared, free_of_bounds, problem_of
@@ -84,12 +85,15 @@ def chosen(
     return own._replace(stiffness=stiffness, misfit=jnp.sqrt(choice.excess)), choice.spread
 
 
-def told_by_data(
-    normal: Float[Array, "n n"], gradient: Float[Array, " n"], slope: Float[Array, "3 n"], x: Array, setting: Setting
-) -> Float[Array, "3 3"]:
-    """Covariance of the smoothed quantities of a voxel by itself."""
-    free = free_of_bounds(x, gradient, setting)
-    return slope @ solve_block(normal, slope.T, free, jnp.zeros((), normal.dtype))
+def told_by_data(at: Around, x: Float[Array, "voxels n"], setting: Setting) -> Float[Array, "voxels 3 3"]:
+    """Covariance of the smoothed quantities of each voxel by itself."""
+
+    def one(voxel: Any, _: Any) -> Array:
+        normal, gradient, slope, x = voxel
+        free = free_of_bounds(x, gradient, setting)
+        return slope @ solve_block(normal, slope.T, free, jnp.zeros((), normal.dtype))
+
+    return over_voxels(one, (at.cost.normal, at.cost.gradient, at.slope, x), mesh=setting.mesh)
 
 
 def precision_of(covariance: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
