@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 import warnings
@@ -136,6 +137,14 @@ def _parser() -> argparse.ArgumentParser:
         help="L2 suppression of lipids that leak from the skull, found in the data or given as a NIfTI image",
     )
     volume.add_argument("--lipid-strength", type=float, metavar="BETA", help="of that (default: from the data)")
+    volume.add_argument(
+        "--smooth",
+        type=float,
+        nargs="*",
+        metavar="HZ DEG HZ",
+        help="fit all voxels together, expecting neighbours to differ by so much in shift, phase and line width "
+        "(without numbers the data tell); amplitudes stay free",
+    )
     volume.add_argument("--align", action="store_true", help="bring all voxels to one frequency and phase first")
     volume.add_argument(
         "--save-spectra", action="store_true", help="also write fit, baseline and residual as NIfTI-MRS in spectra/"
@@ -269,6 +278,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         neighbours=not arguments.search_starts,
         save_spectra=arguments.save_spectra,
         align=arguments.align,
+        smooth=_smooth(arguments.smooth),
         lipids=arguments.suppress_lipids,
         lipid_strength=arguments.lipid_strength,
         chunk=arguments.chunk,
@@ -419,6 +429,15 @@ def _concentrations(arguments: argparse.Namespace) -> dict[str, Any]:
             **times,
         )
     }
+
+
+def _smooth(given: list[float] | None) -> tuple[float, ...] | None:
+    """Expected differences of neighbours in Hz, rad and Hz."""
+    if given is None or not given:
+        return None if given is None else ()
+    if len(given) != 3 or not all(value > 0 for value in given):
+        raise InputError(f"--smooth is {' '.join(f'{v:g}' for v in given)}; it takes nothing, or HZ DEG HZ above 0")
+    return (given[0], math.radians(given[1]), given[2])
 
 
 def _seconds(name: str, milliseconds: Any) -> Any:

@@ -85,7 +85,7 @@ class Inputs:
         concentrations = "none, as there is no water scan" if factors is None else factors.words
         told = _settings(self.options, self.data, self.basis, len(self.layout.rows))
         if self.layout.is_mrsi:
-            told |= {"volume": self.cleaning.words}
+            told |= {"volume": self.cleaning.words, "neighbours": _neighbours_in_words(self.options.smooth)}
         return told | {"macromolecules": self.added, "concentrations": concentrations}
 
     def _water_of(self, rows: np.ndarray) -> MRSData | None:
@@ -136,6 +136,18 @@ def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
     cleaning, told = located(options.data, cleaning_of, options, data, layout)
     basis = cleaning.of_basis(basis, data)
     return Inputs(options, data, layout, basis, plain_basis, water, cleaning, added, _files(options), notes + told)
+
+
+def _neighbours_in_words(smooth: tuple[float, ...] | None) -> str:
+    if smooth is None:
+        return "each voxel fitted by itself"
+    if not smooth:
+        return "expected to have alike shift, phase and width (joint fit), as much as the data tell"
+    shift_hz, phase_rad, width_hz = smooth
+    return (
+        f"expected to differ by {shift_hz:g} Hz in shift, {np.degrees(phase_rad):.3g} degrees in phase and "
+        f"{width_hz:g} Hz in width (joint fit)"
+    )
 
 
 def _auto_masked(data: MRSData) -> Layout:

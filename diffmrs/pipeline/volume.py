@@ -21,6 +21,7 @@ from diffmrs.quality import Quality
 from diffmrs.quantify import ConcentrationFactors
 from diffmrs.report import write_report
 from diffmrs.results import Layout, MetaboliteTable, write_concentrations, write_map, write_maps, write_quality
+from diffmrs.spatial import Smoothness, fit_smooth
 from diffmrs.volume import RUN_FOLDER, VolumeFit, fit_volume
 from diffmrs.volume.hosts import ALONE, Share
 from diffmrs.volume.spectra import SpectraFiles
@@ -114,6 +115,7 @@ def fit_volume_inputs(
             progress=progress,
             condition=condition,
             factors=factors,
+            refine=None if options.smooth is None else _smoother(inputs),
             identity=_identity(inputs),
             extra=_Extra(inputs.layout, spectra),
             ppm_range=options.ppm_range,
@@ -218,6 +220,12 @@ def _told_where_to_go_on(run_folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; {kept_in_words(run_folder)}") from None
+
+
+def _smoother(inputs: Inputs) -> Callable[[FitResult], FitResult]:
+    given = inputs.options.smooth
+    tau = Smoothness(*given) if given else None
+    return lambda result: fit_smooth(result, tau=tau, layout=inputs.layout)
 
 
 def _curves(volume: VolumeFit) -> VoxelCurves | None:
