@@ -1,11 +1,12 @@
 """Fit a volume chunk by chunk: memory is bounded by the chunk, and what is finished lies on the disk."""
 
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,7 @@ Tell = Callable[[str], None]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
 
 
+@runtime_checkable
 class Extra(Protocol):
     """Makes further arrays of each finished piece to keep."""
 
@@ -245,11 +247,12 @@ def fit_volume(
         raise InputError(f"a chunk of {size} spectra; it must hold at least 1")
     engine = Engine(Source(data, n_points), setup, size, devices, condition)
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
-    place = tempfile.TemporaryDirectory(prefix="diffmrs_") if folder is None else None
-    run_folder = Path(place.name) if place is not None else Path(str(folder)) / RUN_FOLDER
+    run_folder = Path(tempfile.mkdtemp(prefix="diffmrs_")) if folder is None else folder / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
     plan = _plan(data, engine, layout, neighbours, identity)
-    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names), place)
+    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names))
+    if folder is None:
+        weakref.finalize(pieces, pieces.store.remove)
     reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell)
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
@@ -364,9 +367,8 @@ def _kept_starts(arrays: dict[str, np.ndarray] | None, template: Parameters, row
 class _Pieces:
     """The rows of a volume in pieces of one size, and the numbers of the finished ones."""
 
-    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int, place: Any) -> None:
+    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int) -> None:
         self.rows, self.size, self.store, self.n_names = rows, size, store, n_names
-        self._place = place  # a temporary folder lives as long as this
 
     @property
     def count(self) -> int:
