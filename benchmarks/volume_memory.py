@@ -2,9 +2,9 @@
 
     python benchmarks/volume_memory.py [--out DIR] [--heads DIR] [--largest 100000]
 
-Every voxel is fitted, outside the head, too; of the largest head also only 1,024 voxels, from a compressed file. Each fit
-is a process of its own, as on the command line; its peak resident memory is what the system says when it has ended.
-Writes `volume_memory.json` and `volume_memory.md`. Needs no data: the heads are simulated.
+Every voxel is fitted, outside the head, too; of the largest head also only 1,024 voxels, from a compressed file. Each
+fit is a process of its own, as on the command line; its peak resident memory is what the system says when it has
+ended. Writes `volume_memory.json` and `volume_memory.md`. Needs no data: the heads are simulated.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Fit a volume chunk by chunk: memory is bounded by the chunk, and what is finished lies on the disk."""
 
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -276,14 +277,20 @@ def fit_volume(
         raise InputError(f"a chunk of {size} spectra; it must hold at least 1")
     engine = Engine(Source(data, n_points), setup, size, devices, condition)
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
-    place = tempfile.TemporaryDirectory(prefix="diffmrs_") if folder is None else None
-    run_folder = Path(place.name) if place is not None else Path(str(folder)) / RUN_FOLDER
+    run_folder = Path(tempfile.mkdtemp(prefix="diffmrs_")) if folder is None else folder / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
     plan = _plan(data, engine, layout, neighbours, identity)
+<<<<<<< HEAD
     pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names), place)
     if refine is not None and mine.count > 1:
         raise InputError("spectra that are fitted together cannot be shared among several processes")
     reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell, refine)
+=======
+    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names))
+    if folder is None:
+        weakref.finalize(pieces, pieces.store.remove)
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell)
+>>>>>>> scale
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
     )
@@ -400,9 +407,8 @@ def _kept_starts(arrays: dict[str, np.ndarray] | None, template: Parameters, row
 class _Pieces:
     """The rows of a volume in pieces of one size, and the numbers of the finished ones."""
 
-    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int, place: Any) -> None:
+    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int) -> None:
         self.rows, self.size, self.store, self.n_names = rows, size, store, n_names
-        self._place = place  # a temporary folder lives as long as this
 
     @property
     def count(self) -> int:

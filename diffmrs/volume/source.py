@@ -10,8 +10,7 @@ from diffmrs.errors import InputError
 
 _AHEAD_BYTES = 64 * 2**20  # read at once; a file holds the samples of a voxel far apart
 _BLOCK = 4096  # FIDs looked at together
-_POINTS = 16  # of time gathered together: one cache line of the answer
-_TOUCHED_BYTES = 32 * 2**20  # of the file, after which its memory is given back
+_POINTS = 16  # of time gathered together, after which the memory of the map is given back
 
 
 class Source:
@@ -85,15 +84,8 @@ def _of_mapped(fid: np.memmap, places: tuple[np.ndarray, ...], n_points: int) ->
     # The samples as they lie in the file, whatever the order of its axes.
     flat = np.lib.stride_tricks.as_strided(np.asarray(fid), (fid.size,), (step,), writeable=False)
     first = sum(place * (stride // step) for place, stride in zip(places, fid.strides, strict=False))
-    spread = int(np.ptp(first)) * step if count else 0
-    touched = 0
     for start in range(0, n_points, _POINTS):
         points = np.arange(start, min(start + _POINTS, n_points)) * (fid.strides[-1] // step)
         found[:, start : start + len(points)] = flat[points[:, None] + first].T
-        # Twice: the system maps what lies around a touched place, too.
-        touched += len(points) * min(spread, 2 * 2**16 * count) + 2**16
-        if touched > _TOUCHED_BYTES:
-            release(fid)
-            touched = 0
-    release(fid)
+        release(fid)  # the system maps up to 2 MiB around each place that is touched
     return found
