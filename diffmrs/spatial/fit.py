@@ -11,8 +11,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.errors import InputError
-from diffmrs.fitting import Bounds, Estimate, FitResult, FitTable, LevenbergMarquardt, Status, fit_table
+from diffmrs.fitting import Estimate, FitResult, FitTable, Status, fit_table
+from diffmrs.fitting.coordinates import Bounds
 from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.fitting.solver import LevenbergMarquardt
 from diffmrs.priors.priors import Priors
 from diffmrs.results.layout import Layout
 from diffmrs.spatial.belief import learned
