@@ -2,7 +2,7 @@ r"""How sure the smoothed quantities are, and how much neighbouring voxels diffe
 
 Each voxel tells each neighbour what it knows of itself without that neighbour: with the precision $P$ of that, in units
 of the expected difference, the neighbour learns $\Lambda = (I + P^{-1})^{-1} = I - (I + P)^{-1}$. On a chain or any
-graph without loops this is exact; on a grid the variances come out slightly small (Weiss & Freeman 2001, Neural Computation
+graph without loops this is exact; on a grid the variances come out small (Weiss & Freeman 2001, Neural Computation
 13:2173). Taking the neighbours for known instead ($\Lambda = I$) would make them far too small.
 """
 

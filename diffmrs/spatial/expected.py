@@ -1,4 +1,4 @@
-r"""How much neighbours differ, estimated from the fits themselves: the marginal likelihood, by expectation-maximisation.
+r"""How much neighbours differ, estimated from the fits: the marginal likelihood, by expectation-maximisation.
 
 The independent answers $\hat\theta_v$ with their variances (Laplace's approximation) are what is seen; the true map has
 the density of `diffmrs.spatial.prior`. Each round takes the sum of the squared differences of neighbours that this

@@ -11,14 +11,16 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.errors import InputError
-from diffmrs.fitting import Bounds, Estimate, FitResult, FitTable, LevenbergMarquardt, Status, fit_table
+from diffmrs.fitting import Estimate, FitResult, FitTable, Status, fit_table
+from diffmrs.fitting.coordinates import Bounds
 from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.fitting.solver import LevenbergMarquardt
 from diffmrs.priors.priors import Priors
 from diffmrs.results.layout import Layout
 from diffmrs.spatial.belief import learned
 from diffmrs.spatial.expected import expected_differences
 from diffmrs.spatial.implicit import implicit_image
-from diffmrs.spatial.joint import Around, expand_voxels, solve_joint
+from diffmrs.spatial.joint import expand_voxels, solve_joint
 from diffmrs.spatial.neighbours import Neighbours, faces, places_of, surround
 from diffmrs.spatial.prior import Smoothness, pull
 from diffmrs.spatial.repair import Repaired, repaired
@@ -133,8 +135,8 @@ def _smoothness(
     table = fit_table(basis_fid, setting.model, setting.bounds)
     shared = Shared(table.basis_fid, priors, table.floor)
     image, valid, graphs = _posed(fids, fitted, table, priors, graphs, setting)
-    at, covariance = _around(image.x, image, shared, setting)
-    variance = jnp.diagonal(covariance, axis1=1, axis2=2)
+    at = expand_voxels(image.x, image.own, shared, setting)
+    variance = jnp.diagonal(told_by_data(at, image.x, setting), axis1=1, axis2=2)
     return Smoothness(*expected_differences(at.theta, variance, valid, graphs.touching, graphs.around))
 
 
@@ -163,11 +165,11 @@ def _fit_rows(
     # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
     own = image.own._replace(stiffness=now.own.stiffness, misfit=now.own.misfit)
     x = implicit_image(setting)((own, shared, inverse), graph, solved.x)
-    at, covariance = jax.lax.stop_gradient(_around(solved.x, frozen._replace(own=now.own), plain, setting))
+    covariance = told_by_data(solved.around, solved.x, setting)
     units = constant[None, :, None] * constant[None, None]
     precision = over_voxels(lambda voxel, _: precision_of(voxel), covariance * units, mesh=setting.mesh)
     told = learned(precision * valid[:, None, None], graph)
-    pulled = pull(at.theta, graph, constant) / jnp.where(constant > 0, constant, 1.0)[None]
+    pulled = pull(solved.around.theta, graph, constant) / jnp.where(constant > 0, constant, 1.0)[None]
     image = image._replace(own=own, spread=now.spread)
     found = estimates(x, image, told, pulled, constant, table, priors, setting)
     good = image.valid
@@ -188,12 +190,6 @@ def _posed(
     image = posed(fids, fitted, table, priors, setting)
     valid = image.valid.astype(image.x.dtype)
     return image, valid, _Graphs(*(graph.among(valid) for graph in graphs))
-
-
-def _around(x: Array, image: Image, shared: Shared, setting: Setting) -> tuple[Around, Float[Array, "voxels 3 3"]]:
-    """Each voxel to second order, and what its data alone say of what is smoothed."""
-    at = expand_voxels(x, image.own, shared, setting)
-    return at, told_by_data(at, x, setting)
 
 
 def _flat(estimate: Estimate, rows: np.ndarray) -> Estimate:

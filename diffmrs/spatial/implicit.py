@@ -1,8 +1,8 @@
 """Derivatives of the answer for an image by the implicit function theorem, as `diffmrs.fitting.implicit` for one voxel.
 
 At the answer the gradient of the cost of the image vanishes in every free parameter, so that H dx = -d(gradient) with
-the full Hessian H. It has the structure of the steps (`diffmrs.spatial.linear`): a block for each voxel, and what ties the
-neighbours.
+the full Hessian H. It has the structure of the steps (`diffmrs.spatial.linear`): a block for each voxel, and what ties
+the neighbours.
 """
 
 from collections.abc import Callable

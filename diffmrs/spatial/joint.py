@@ -37,6 +37,7 @@ class JointSolution(NamedTuple):
     """Where the cost of the image is least."""
 
     x: Float[Array, "voxels n"]
+    around: Around  # of x
     steps: Int[Array, " voxels"]  # of the whole image in which the voxel moved
     status: Int[Array, " voxels"]  # a `Status`
 
@@ -148,7 +149,7 @@ def solve_joint(
     last = jax.lax.while_loop(unfinished, advance, first)
     goal = _goal(last.around.cost.cost, setting.optimiser.tolerance, rows, epsilon)
     status = jnp.where(last.predicted <= goal, Status.CONVERGED, Status.STEP_LIMIT)
-    return JointSolution(last.x, last.moves, status.astype(jnp.int32))
+    return JointSolution(last.x, last.around, last.moves, status.astype(jnp.int32))
 
 
 def expand_voxels(x: Float[Array, "voxels n"], own: Own, shared: Shared, setting: Setting) -> Around:

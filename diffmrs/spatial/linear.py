@@ -8,9 +8,9 @@ $d_v = K_v^{-1}(A_v^\top b_v - G_v)$, so that all but $t_v = A_v d_v$ can be eli
 $$t = t_0 + C W t, \qquad C_v = A_v K_v^{-1} A_v^\top, \quad t_0 = -A_v K_v^{-1} G_v$$
 
 with the sum $W$ over neighbours. $C = F F^\top$ and $t = t_0 + F s$ make it symmetric,
-$(I - F^\top W F) s = F^\top W t_0$, positive definite, and preconditioned by the blocks of the voxels. Conjugate gradients
-solve it; nothing is larger than the image. A quantity that is not smoothed, or is held by bounds, has a row of zeros in
-$C$ and asks for no exception.
+$(I - F^\top W F) s = F^\top W t_0$, positive definite, and preconditioned by the blocks of the voxels. Conjugate
+gradients solve it; nothing is larger than the image. A quantity that is not smoothed, or is held by bounds, has a row
+of zeros in $C$ and asks for no exception.
 """
 
 from collections.abc import Callable

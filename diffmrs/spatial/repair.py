@@ -1,8 +1,9 @@
 """Fits that ended at a wrong optimum, tried again from where their neighbours are.
 
 A step of Gauss and Newton does not leave a valley. So a voxel that lies far from the median of those around it is
-fitted once more, from the mean of its trusted neighbours and with what they expect of it, and keeps whichever answer has
-the lower cost, prior included. Repaired voxels are trusted in the next round, so that clusters are repaired from the rim.
+fitted once more, from the mean of its trusted neighbours and with what they expect of it, and keeps whichever answer
+has the lower cost, prior included. Repaired voxels are trusted in the next round, so that clusters are repaired from
+the rim.
 """
 
 from dataclasses import replace
