@@ -178,10 +178,11 @@ def read_measured(path: Path, sampling: dict[str, float], *, scratch: Path | Non
     Raises:
         InputError: the file cannot be used.
     """
+    told: dict[str, Any] = {**sampling}
     try:
         if _stays_on_disk(path, scratch):
-            return read_data(path, mapped=True, scratch=scratch, **sampling)
-        return read_data(path, **sampling)
+            return read_data(path, mapped=True, scratch=scratch, **told)
+        return read_data(path, **told)
     except InputError as error:
         about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
         lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))

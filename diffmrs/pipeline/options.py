@@ -33,8 +33,8 @@ class FitOptions:
         align: whether the voxels of a volume are brought to one frequency and phase first.
         lipids: mask of the skull whose lipids are suppressed; `Path("auto")` finds them; none are when absent.
         lipid_strength: of that suppression; chosen from the data when absent.
-        smooth: whether neighbours are expected to have alike shift, phase and width: expected differences in Hz, rad and
-            Hz; empty lets the data tell them; None for no.
+        smooth: whether neighbours are expected to have alike shift, phase and width: expected differences in Hz, rad
+            and Hz; empty lets the data tell them; None for no.
         save_spectra: whether fit, baseline and residual of a volume are written as NIfTI-MRS.
         chunk: spectra of a volume per compiled call; as many as suit the devices when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.

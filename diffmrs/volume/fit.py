@@ -280,17 +280,12 @@ def fit_volume(
     run_folder = Path(tempfile.mkdtemp(prefix="diffmrs_")) if folder is None else folder / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
     plan = _plan(data, engine, layout, neighbours, identity)
-<<<<<<< HEAD
-    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names), place)
-    if refine is not None and mine.count > 1:
-        raise InputError("spectra that are fitted together cannot be shared among several processes")
-    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell, refine)
-=======
     pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names))
     if folder is None:
         weakref.finalize(pieces, pieces.store.remove)
-    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell)
->>>>>>> scale
+    if refine is not None and mine.count > 1:
+        raise InputError("spectra that are fitted together cannot be shared among several processes")
+    reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell, refine)
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
     )

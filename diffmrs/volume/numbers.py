@@ -43,7 +43,8 @@ def are_numbers(arrays: dict[str, np.ndarray], count: int, n_names: int) -> bool
     """Whether arrays that were found somewhere are what `numbers_of` makes of so many spectra and names."""
     try:
         labels = arrays[_QUALITY + "resting_labels"]
-        expected = {_TABLE + name: ((count, n_names), "f") for name in TABLE_ARRAYS}
+        expected: dict[str, tuple[tuple[int, ...], str]] = {}
+        expected |= {_TABLE + name: ((count, n_names), "f") for name in TABLE_ARRAYS}
         expected[_TABLE + "fitted"] = ((count,), "b")
         expected |= {_QUALITY + name: ((count,), "f") for name in NUMBERS}
         expected |= {
@@ -106,21 +107,12 @@ def quality_from(column: Any) -> Quality:
     status = column(_QUALITY + "status")
     labels = [str(label) for label in column(_QUALITY + "resting_labels", shared=True)]
     rests = column(_QUALITY + "resting")
-<<<<<<< HEAD
-=======
-    flags = object.__new__(Flags)
-    object.__setattr__(flags, "raised", column(_QUALITY + "raised"))
->>>>>>> scale
     return Quality(
         **{name: column(_QUALITY + name) for name in NUMBERS},
         at_bounds=tuple(tuple(labels[k] for k in np.flatnonzero(row)) for row in rests),
         converged=status == Status.CONVERGED,
         status=tuple(_EXPLANATIONS[int(code)] for code in status),
-<<<<<<< HEAD
         flags=Flags(column(_QUALITY + "raised"), None),
-=======
-        flags=flags,
->>>>>>> scale
     )
 
 
