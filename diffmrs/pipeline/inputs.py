@@ -148,9 +148,10 @@ def read_measured(path: Path, sampling: dict[str, float], *, scratch: Path | Non
         InputError: the file cannot be used.
     """
     try:
+        told: dict[str, Any] = {**sampling}
         if _stays_on_disk(path, scratch):
-            return read_data(path, mapped=True, scratch=scratch, **sampling)
-        return read_data(path, **sampling)
+            told |= {"mapped": True, "scratch": scratch}
+        return read_data(path, **told)
     except InputError as error:
         about_sampling = "dwell_time_s" in str(error) or "spectrometer_frequency_mhz" in str(error)
         lacks_it = path.name.lower().removesuffix(".gz").endswith((".raw", ".h2o"))
