@@ -108,14 +108,12 @@ def quality_from(column: Any) -> Quality:
     status = column(_QUALITY + "status")
     labels = [str(label) for label in column(_QUALITY + "resting_labels", shared=True)]
     rests = column(_QUALITY + "resting")
-    flags = object.__new__(Flags)
-    object.__setattr__(flags, "raised", column(_QUALITY + "raised"))
     return Quality(
         **{name: column(_QUALITY + name) for name in NUMBERS},
         at_bounds=tuple(tuple(labels[k] for k in np.flatnonzero(row)) for row in rests),
         converged=status == Status.CONVERGED,
         status=tuple(_EXPLANATIONS[int(code)] for code in status),
-        flags=flags,
+        flags=Flags(column(_QUALITY + "raised"), None),
     )
 
 

@@ -61,11 +61,11 @@ class Flags:
 
     Attributes:
         raised: in the order of `FLAGS`. [spectra, flags]
-        evidence: what they rest on.
+        evidence: what they rest on; None where it was not kept, as for the spectra of a volume.
     """
 
     raised: np.ndarray
-    evidence: Evidence
+    evidence: Evidence | None
 
     @property
     def severe(self) -> np.ndarray:
@@ -77,9 +77,13 @@ class Flags:
         return tuple(flag.name for flag in self._of(index))
 
     def sentences(self, index: int, *, severe: bool | None = None) -> tuple[str, ...]:
-        """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked."""
+        """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked.
+
+        With the spectrum's own numbers where the evidence was kept, else what they say of any spectrum.
+        """
         chosen = (flag for flag in self._of(index) if severe is None or flag.severe == severe)
-        return tuple(flag.sentence(self.evidence, index) for flag in chosen)
+        evidence = self.evidence
+        return tuple(flag.meaning if evidence is None else flag.sentence(evidence, index) for flag in chosen)
 
     def counts(self) -> dict[str, int]:
         """How many spectra each flag is raised for, flags without any left out."""
