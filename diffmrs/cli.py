@@ -244,6 +244,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         raise InputError(f"--chunk is {arguments.chunk}; it must be at least 1")
     hosts = _hosts(arguments.hosts)
     _start_jax()
+    place = _meet(hosts)
     from diffmrs.console import flag_lines, metabolite_table, timing_line
     from diffmrs.interrupts import terminated_like_interrupted
     from diffmrs.pipeline import (
@@ -257,9 +258,9 @@ def _fit(arguments: argparse.Namespace) -> None:
     )
     from diffmrs.report import representative
     from diffmrs.staging import remove_left_stages, staged_folder
-    from diffmrs.volume.hosts import ALONE, join
+    from diffmrs.volume.hosts import Share
 
-    share = ALONE if hosts is None else join(*hosts)
+    share = Share(*place)
     options = FitOptions(
         data=arguments.data,
         basis=arguments.basis,
@@ -344,6 +345,15 @@ def _hosts(given: list[str] | None) -> tuple[str | None, int | None, int | None]
         told = " ".join(given)
         raise InputError(f"--hosts is {told!r}; it must be auto, or three values such as 10.0.0.1:9876 4 0")
     return given[0], int(given[1]), int(given[2])
+
+
+def _meet(hosts: tuple[str | None, int | None, int | None] | None) -> tuple[int, int]:
+    """Number of this process and how many there are."""
+    if hosts is None:
+        return 0, 1
+    from diffmrs.rendezvous import join
+
+    return join(*hosts)
 
 
 def _note(line: str) -> None:

@@ -13,6 +13,7 @@ import synthetic
 
 from diffmrs import InputError, MRSData, NoBaseline, VolumeFit, fit, fit_volume
 from diffmrs.io import atomic, read_data, write_nifti_mrs
+from diffmrs.quality import FLAGS
 from diffmrs.volume import RUN_FOLDER
 from diffmrs.volume.hosts import Share
 
@@ -103,6 +104,13 @@ def test_one_spectrum_can_be_fitted_again():
         np.asarray(again.flat().parameters.amplitude)[0].astype(np.float32),
         volume.table.amplitude[7, : len(BASIS.names)],
     )
+
+
+def test_flags_are_told_in_words_without_their_evidence():
+    quality = whole().quality
+    quality.flags.raised[5, 0] = True
+    assert quality.flags.sentences(5)[:1] == (FLAGS[0].meaning,)
+    quality.flags.raised[5, 0] = False
 
 
 def test_neither_devices_nor_chunks_change_a_bit():

@@ -39,7 +39,8 @@ def command(head: Path, out: Path, *more: str) -> list[str]:
 
 
 def start(head: Path, out: Path, *more: str, devices: int | None = None) -> subprocess.Popen:
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    inherited = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}  # JAX sets it here
+    env = inherited | {"PYTHONPATH": str(Path(__file__).parents[1])}
     line = [sys.executable, "-m", "diffmrs", *command(head, out, *more)]
     if devices is not None:  # as many as the process may use cores, whatever there really are
         fake = f"import os, sys; os.sched_getaffinity = lambda _: range({devices}); from diffmrs.cli import main; "

@@ -1,7 +1,7 @@
 """Several processes, one volume: each fits its share of the pieces into the same folder, and the first writes it up.
 
-They find each other through `jax.distributed`, which tells each its number; from then on they only look at files, so
-that one that dies takes no other with it.
+`diffmrs.rendezvous` tells each its number; from then on they only look at files, so that one that dies takes no other
+with it.
 """
 
 import time
@@ -13,7 +13,6 @@ import jax
 from diffmrs.errors import InputError
 
 PATIENCE_S = 900.0
-_JOIN_S = 300
 _LOOK_EVERY_S = 0.25
 
 
@@ -62,32 +61,6 @@ class Share:
 
 
 ALONE = Share()
-
-
-def join(coordinator: str | None = None, count: int | None = None, index: int | None = None) -> Share:
-    """Meet the other processes; before JAX has been used.
-
-    Args:
-        coordinator: address and port of process 0, such as `"10.0.0.1:9876"`; SLURM, Open MPI and others tell it when
-            absent.
-        count: processes.
-        index: of this process, from 0.
-
-    Raises:
-        InputError: there is nothing that tells who takes part, or they did not meet within 5 minutes.
-    """
-    if count is not None and index is not None and not 0 <= index < count:
-        raise InputError(f"--hosts: process {index} of {count}; processes are counted from 0 to {count - 1}")
-    try:
-        jax.distributed.initialize(coordinator, count, index, initialization_timeout=_JOIN_S)
-        share = Share(jax.process_index(), jax.process_count())
-        jax.local_devices()
-    except (RuntimeError, ValueError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise InputError(f"--hosts: the processes did not meet ({told})") from None
-    # Nobody needs the others any more; connected, the death of one would end all.
-    jax.distributed.shutdown()
-    return share
 
 
 def own_share() -> Share:

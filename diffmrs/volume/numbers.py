@@ -43,8 +43,9 @@ def are_numbers(arrays: dict[str, np.ndarray], count: int, n_names: int) -> bool
     """Whether arrays that were found somewhere are what `numbers_of` makes of so many spectra and names."""
     try:
         labels = arrays[_QUALITY + "resting_labels"]
-        expected: dict[str, tuple[tuple[int, ...], str]] = {}
-        expected |= {_TABLE + name: ((count, n_names), "f") for name in TABLE_ARRAYS}
+        expected: dict[str, tuple[tuple[int, ...], str]] = {
+            _TABLE + name: ((count, n_names), "f") for name in TABLE_ARRAYS
+        }
         expected[_TABLE + "fitted"] = ((count,), "b")
         expected |= {_QUALITY + name: ((count,), "f") for name in NUMBERS}
         expected |= {

@@ -61,7 +61,7 @@ class Flags:
 
     Attributes:
         raised: in the order of `FLAGS`. [spectra, flags]
-        evidence: what they rest on; None where only the flags were kept.
+        evidence: what they rest on; None where it was not kept, as for the spectra of a volume.
     """
 
     raised: np.ndarray
@@ -77,11 +77,13 @@ class Flags:
         return tuple(flag.name for flag in self._of(index))
 
     def sentences(self, index: int, *, severe: bool | None = None) -> tuple[str, ...]:
-        """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked."""
+        """What the flags say of one spectrum, in words; only the severe ones, or only the others, when asked.
+
+        With the spectrum's own numbers where the evidence was kept, else what they say of any spectrum.
+        """
         chosen = (flag for flag in self._of(index) if severe is None or flag.severe == severe)
-        if self.evidence is None:
-            return tuple(flag.meaning for flag in chosen)
-        return tuple(flag.sentence(self.evidence, index) for flag in chosen)
+        evidence = self.evidence
+        return tuple(flag.meaning if evidence is None else flag.sentence(evidence, index) for flag in chosen)
 
     def counts(self) -> dict[str, int]:
         """How many spectra each flag is raised for, flags without any left out."""
