@@ -12,6 +12,7 @@ from diffmrs.data import MRSData
 from diffmrs.io import read_data, write_basis, write_nifti_mrs
 from diffmrs.io.nifti_slabs import header_at
 
+pytestmark = pytest.mark.slow
 AFFINE = np.array([[-10.0, 0, 0, 80], [0, 10, 0, -80], [0, 0, 15, 5], [0, 0, 0, 1]])
 
 
