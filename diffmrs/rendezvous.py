@@ -24,6 +24,8 @@ def join(coordinator: str | None = None, count: int | None = None, index: int | 
     """
     if count is not None and index is not None and not 0 <= index < count:
         raise InputError(f"--hosts: process {index} of {count}; processes are counted from 0 to {count - 1}")
+    # Devices of one process exchange results within it; through the network they would ask for the others later on.
+    jax.config.update("jax_cpu_collectives_implementation", None)
     try:
         jax.distributed.initialize(coordinator, count, index, initialization_timeout=_JOIN_S)
         found = jax.process_index(), jax.process_count()

@@ -3,9 +3,7 @@ Neighbours know something
 =========================
 
 A noisy spectroscopic image of a head, each voxel fitted alone and then the image as a whole: shift, phase and width of
-neighbours are expected to be alike, concentrations are not.
-
-Runs without data: the head and its basis set are simulated.
+neighbours are expected to be alike, concentrations are not. The head and its basis set are simulated.
 
 Usage: python smooth_maps.py [FIGURE.png]
 """
@@ -29,20 +27,18 @@ def main(figure_path: str = "smooth_maps.png") -> None:
     basis = simulate_basis(("NAA", "Cr", "GPC", "Ins"), press(0.072, 0.072), ACQUISITION, 512)
     head = simulate_head(jax.random.key(1), basis, (24, 24, 1), snr=5.0, tumour_lipids=0.0, baseline=0.0)
     alone = diffmrs.fit(head.data, basis, baseline=diffmrs.NoBaseline(), priors="none", ppm_range=(1.7, 4.2))
-    expected = Smoothness(shift_hz=2.0, phase_rad=0.15, width_hz=0.6)
-    whole = fit_smooth(alone, mask=head.mask, tau=expected)
+    whole = fit_smooth(alone, mask=head.mask, tau=Smoothness(shift_hz=2.0, phase_rad=0.15, width_hz=0.6))
 
-    figure = Figure(figsize=(9, 8.4), layout="constrained")
-    axes = figure.subplots(3, 3)
+    axes = (figure := Figure(figsize=(9, 8.4), layout="constrained")).subplots(3, 3)
     titles = ("truth", "each voxel alone", "the image as a whole")
     scales = (("shift (Hz)", -12, 22, "RdBu_r"), ("phase (degrees)", -60, 60, "PuOr"), ("width (Hz)", 3, 11, "viridis"))
-    kinds = [maps_of(head.parameters), maps_of(alone.estimate.parameters), maps_of(whole.estimate.parameters)]
+    kinds = [maps_of(each) for each in (head.parameters, alone.estimate.parameters, whole.estimate.parameters)]
     for row, (label, low, high, colours) in zip(axes, scales, strict=True):
         for ax, title, maps in zip(row, titles, kinds, strict=True):
             seen = np.where(head.mask, maps[label], np.nan)[:, :, 0]
             drawn = ax.imshow(seen.T, origin="lower", cmap=colours, vmin=low, vmax=high)
-            error = (maps[label] - kinds[0][label])[head.mask]
-            note = "" if title == "truth" else f"\nRMS error {np.sqrt(np.mean(error**2)):.2g}"
+            rms = np.sqrt(np.mean((maps[label] - kinds[0][label])[head.mask] ** 2))
+            note = f"\nRMS error {rms:.2g}" * (title != "truth")
             ax.set(title=title + note, xticks=[], yticks=[], xlim=(3, 20), ylim=(1, 22))
         row[0].set_ylabel(label)
         figure.colorbar(drawn, ax=row, shrink=0.8)

@@ -109,4 +109,4 @@ def test_expected_differences_are_those_of_the_field(x64):
     seen[37] += [40.0, 2.0, 10.0]  # a fit that went wrong
     variance = jnp.asarray(np.broadcast_to(noise**2, (400, 3)))
     found = expected_differences(jnp.asarray(seen), variance, jnp.ones(400), graph, around)
-    np.testing.assert_allclose(found, tau, rtol=0.25)
+    np.testing.assert_allclose(found, tau, rtol=0.4)  # the third is half its noise
