@@ -247,6 +247,14 @@ def test_unusable_input_is_one_line_and_writes_nothing(case, good, tmp_path, cap
     assert list(target.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", [("--suppress-lipids",), ("--align",), ("--smooth",), ("--save-spectra",)])
+def test_what_serves_volumes_is_refused_for_a_single_voxel(option, good, tmp_path, capsys):
+    arguments = ["fit", str(good / "data.nii.gz"), "--basis", str(good / "basis"), "--out", str(tmp_path / "out")]
+    line = check_refusal([*arguments, *option], capsys)
+    assert f"{option[0]}: for volumes" in line and "single voxel" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere"])
 def test_an_output_that_cannot_be_written_is_found_before_the_fit(place, good, tmp_path, capsys, monkeypatch):
     if place.startswith("/proc") and not Path("/proc").is_dir():

@@ -86,6 +86,8 @@ def test_neighbours_fitted_together_have_smoother_shifts(files, tmp_path):
         (("--smooth", "1", "-2", "3"), "above 0"),
         (("--suppress-lipids", "nowhere.nii"), "nowhere.nii: no such file"),
         (("--suppress-lipids", "--lipid-strength", "-1"), "beta is -1"),
+        (("--lipid-strength", "2"), "it serves --suppress-lipids"),
+        (("--chunk", "0"), "--chunk is 0"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(files, tmp_path, capsys, options, says):

@@ -14,7 +14,7 @@ from diffmrs.fitting.estimate import banded
 from diffmrs.fitting.fit import set_up
 from diffmrs.fitting.near import guess
 from diffmrs.model import PolynomialBaseline
-from diffmrs.volume.fit import Engine, _no_starts
+from diffmrs.volume.engine import Engine, no_starts
 from diffmrs.volume.source import Source
 
 NAMES = ("NAA", "Cr", "GPC", "Ins", "MM09")
@@ -47,7 +47,7 @@ def voxels(count, noise_sd=0.6, truth=TRUTH, **kwargs):
 
 def starts(setup, fids):
     """Fits of some spectra as starts for others, in the shape the engine gives them."""
-    none = _no_starts(setup)
+    none = no_starts(setup)
     which = jnp.zeros(len(fids), jnp.int32)
     found = fit_chunk(jnp.asarray(fids), which, prepared(setup, none), setup, None)
     assert (np.asarray(found.status) == Status.CONVERGED).all()
@@ -103,7 +103,7 @@ def test_two_rounds_on_an_accelerator_find_what_one_finds(setup, monkeypatch):
     plain = Engine(Source(data), setup, 8, None, None).fit(fids)
     engine = Engine(Source(data), setup, 8, None, None)
     engine.lockstep = True
-    monkeypatch.setattr("diffmrs.volume.fit._FIRST_STEPS", int(np.median(np.asarray(plain.steps))))
+    monkeypatch.setattr("diffmrs.volume.engine._FIRST_STEPS", int(np.median(np.asarray(plain.steps))))
     rounds = []
     once = engine._in_chunks
     monkeypatch.setattr(engine, "_in_chunks", lambda *a: rounds.append(len(a[0])) or once(*a))

@@ -142,6 +142,7 @@ def test_an_interrupted_run_goes_on(tmp_path):
         ({"identity": "another"}, "options or files"),
         ({"chunk": 5}, "the size of the chunks"),
         ({"data": "other"}, "the data or the mask"),
+        ({"refine": lambda fits: fits}, "whether voxels are fitted together"),
         ({"ppm_range": (0.6, 4.1)}, "basis or model"),
     ],
 )
@@ -149,7 +150,9 @@ def test_another_run_starts_anew_and_says_so(tmp_path, change, what):
     interrupted(tmp_path, after=1)
     told = []
     if change.get("data"):
-        change = {"data": head().with_fid(np.asarray(head().fid) * np.complex64(1.001))}
+        fid = np.asarray(head().fid).copy()
+        fid[2, 1, 1, 0, 300] *= np.complex64(1.001)  # a single sample
+        change = {"data": head().with_fid(fid)}
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, condition=Stop(0), tell=told.append, **change)
     (line,) = told or ["nothing"]

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from diffmrs.data import Basis, MRSData
-from diffmrs.errors import InputError
 from diffmrs.pipeline.options import FitOptions
 from diffmrs.preprocess import (
     LipidOperator,
@@ -71,8 +70,6 @@ def cleaning_of(options: FitOptions, data: MRSData, layout: Layout) -> tuple[Cle
     """
     if options.lipids is None and not options.align:
         return Cleaning(), ()
-    if not layout.is_mrsi:
-        raise InputError("--suppress-lipids and --align need a volume: the data hold a single voxel")
     brain = np.asarray(layout.volume(np.ones(len(layout.rows))).reshape(*layout.space, -1).any(axis=-1))
     notes: tuple[str, ...] = ()
     words: list[str] = []

@@ -120,6 +120,7 @@ def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
                 f"The geometry in {options.mask.name} differs from that of the data; voxels were matched by index.",
             )
     notes += _notes_on(data)
+    _check_volume(options, layout)
     _check_range(options, data, plain_basis)
     _check_plot_index(options.plot_index, data, layout)
     water = _read_water(options, scratch)
@@ -253,6 +254,19 @@ def _notes_on_water(options: FitOptions, water: MRSData | None) -> tuple[str, ..
     if not bend > SOME_BEND_DEG:
         return ()
     return (f"The phase of the water scan bends by {bend:.1f} degrees: eddy currents, which --ecc corrects.",)
+
+
+def _check_volume(options: FitOptions, layout: Layout) -> None:
+    """Options that mean nothing for a single voxel are refused rather than ignored."""
+    asked = {
+        "--suppress-lipids": options.lipids is not None,
+        "--align": options.align,
+        "--smooth": options.smooth is not None,
+        "--save-spectra": options.save_spectra,
+    }
+    useless = [option for option, given in asked.items() if given]
+    if useless and not layout.is_mrsi:
+        raise InputError(f"{', '.join(useless)}: for volumes, but {options.data} holds a single voxel")
 
 
 def _check_range(options: FitOptions, data: MRSData, basis: Basis) -> None:

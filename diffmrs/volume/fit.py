@@ -2,11 +2,10 @@
 
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,201 +16,29 @@ from tqdm import tqdm
 from diffmrs.combine import combinations_of
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
-from diffmrs.fitting import FitResult, Status
-from diffmrs.fitting.chunk import Prepared, fit_chunk, prepared
 from diffmrs.fitting.engine import local_mesh
-from diffmrs.fitting.estimate import Estimate
-from diffmrs.fitting.fit import Setup, set_up
+from diffmrs.fitting.fit import set_up
 from diffmrs.model.parameters import Parameters
-from diffmrs.model.signal import parameters_for
-from diffmrs.provenance import __version__
-from diffmrs.quality import Quality
 from diffmrs.quantify import ConcentrationFactors
 from diffmrs.resampling import resample
-from diffmrs.results import Layout, MetaboliteTable
+from diffmrs.results import Layout
 from diffmrs.results.layout import layout_of
+from diffmrs.volume.engine import Condition, Engine, Refine, chunk_size, no_starts
 from diffmrs.volume.hosts import Share, own_share
-from diffmrs.volume.numbers import Columns, are_numbers, in_full, numbers_of
+from diffmrs.volume.numbers import Columns, numbers_of
+from diffmrs.volume.pieces import Extra, Pieces, plan_of
 from diffmrs.volume.places import places_mm
+from diffmrs.volume.result import VolumeFit
 from diffmrs.volume.source import Source, survey
 from diffmrs.volume.starts import NET, coarse_net, mean_of_aligned, starts_from
-from diffmrs.volume.store import Store, check_room, digest, kept_in_words
+from diffmrs.volume.store import Store, check_room, kept_in_words
 
-Condition = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows and their FIDs to FIDs as they are fitted
 Tell = Callable[[str], None]
-Refine = Callable[[FitResult], FitResult]
 Factors = Callable[[np.ndarray, MRSData], ConcentrationFactors | None]  # the same to what amplitudes mean
 
 
-@runtime_checkable
-class Extra(Protocol):
-    """Makes further arrays of each finished piece to keep."""
-
-    def __call__(self, result: FitResult, span: slice, folder: Path) -> dict[str, np.ndarray]:
-        """Of its fits, where its rows lie among all, and the folder of the run."""
-
-    def accepts(self, arrays: dict[str, np.ndarray], span: slice, folder: Path) -> bool:
-        """Whether what an earlier run kept is what would be made now."""
-
-
 RUN_FOLDER = ".diffmrs_run"
-_CHUNK = {"cpu": 256}  # per device; elsewhere:
-_ACCELERATOR_CHUNK = 4096
-_FIRST_STEPS = 16  # on accelerators; nine of ten fits want fewer
-_HOST_CHUNK = {"cpu": 1024}  # per process of several
 _BYTES_PER_NUMBER, _NUMBERS_PER_NAME, _NUMBERS_PER_SPECTRUM = 4, 16, 80
-
-
-@dataclass(frozen=True)
-class VolumeFit:
-    """A fitted volume: its numbers on the disk, one spectrum's fit at a time in memory.
-
-    Attributes:
-        layout: where each fitted spectrum sat in the file.
-        data: the measurement.
-        setup: basis, model and soft constraints.
-        columns: the numbers.
-        engine: what fits a chunk.
-        store: where finished pieces lie.
-    """
-
-    layout: Layout
-    data: MRSData
-    setup: Setup
-    columns: Columns
-    engine: "Engine"
-    store: Store
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Basis members, then sums such as tNAA."""
-        return self.columns.names
-
-    @property
-    def table(self) -> MetaboliteTable:
-        """Numbers per metabolite; each array is read when it is looked at. [spectra, names]"""
-        return self.columns.table()
-
-    @cached_property
-    def quality(self) -> Quality:
-        """Numbers per spectrum. [spectra]"""
-        return self.columns.quality()
-
-    def map(self, name: str, quantity: str = "amplitude") -> np.ndarray:
-        """A map of one metabolite, NaN where nothing was fitted. [x, y, z, *extra]
-
-        Args:
-            name: a basis member or a sum, such as `"tNAA"`.
-            quantity: an array of `diffmrs.results.MetaboliteTable`: `"amplitude"`, `"sd"`, `"crlb_percent"`,
-                `"ratio_tcr"`, `"concentration_mm"` and others.
-        """
-        values = getattr(self.table, quantity)[:, self.names.index(name)]
-        return self._placed(values)
-
-    def quality_map(self, quantity: str) -> np.ndarray:
-        """A map of a quality number such as `"snr"`, NaN where nothing was fitted. [x, y, z, *extra]"""
-        return self._placed(getattr(self.quality, quantity))
-
-    def result_of(self, index: int) -> FitResult:
-        """The whole fit of one spectrum, made anew; the same numbers come out.
-
-        Args:
-            index: which of the fitted spectra, counted from 0.
-        """
-        rows = self.layout.rows[index : index + 1]
-        fids = self.engine.conditioned(rows)
-        estimate = self.engine.estimates(slice(index, index + 1), fids)
-        data = MRSData(jnp.asarray(fids), self.data.acquisition, header=self.data.header)
-        return self.setup.result(data, estimate)
-
-    def tables(self) -> Iterator[tuple[MetaboliteTable, Layout]]:
-        """The numbers per metabolite piece by piece, and where their spectra sit."""
-        for span, arrays in self.columns.pieces.each():
-            rows = self.layout.rows[span]
-            yield self.columns.table(arrays), Layout(self.layout.space, self.layout.extra, rows)
-
-    def pieces_with(self, prefix: str) -> Iterator[dict[str, np.ndarray]]:
-        """Arrays whose names begin so, of every piece that has some."""
-        for _, arrays in self.columns.pieces.each(prefix):
-            if arrays:
-                yield arrays
-
-    def _placed(self, values: np.ndarray) -> np.ndarray:
-        flat = np.full(int(np.prod(self.layout.space)) * self.layout.n_extra, np.nan, np.float32)
-        flat[self.layout.rows] = values
-        return flat.reshape(*self.layout.space, *self.layout.extra)
-
-
-class Engine:
-    """Fits any rows of a volume with one compiled function, whatever their number.
-
-    Args:
-        source: the FIDs.
-        setup: what the fit is told.
-        chunk: spectra per call.
-        mesh: devices.
-        condition: what is done to FIDs before they are fitted.
-    """
-
-    def __init__(
-        self, source: Source, setup: Setup, chunk: int, mesh: Mesh | None, condition: Condition | None
-    ) -> None:
-        self.source, self.setup, self.chunk, self.mesh, self.condition = source, setup, chunk, mesh, condition
-        self.dtype = np.dtype(setup.basis.fid.dtype)
-        self.which = np.zeros(0, np.int32)
-        self.lockstep = _platform(mesh) != "cpu"
-        self.refined: Estimate | None = None
-        self._starts = _no_starts(setup)
-        self._shared: Prepared | None = None
-
-    def conditioned(self, rows: np.ndarray, fids: np.ndarray | None = None) -> np.ndarray:
-        """FIDs as they are fitted. [rows, points]"""
-        fids = self.source.take(rows) if fids is None else fids
-        return (fids if self.condition is None else self.condition(rows, fids)).astype(self.dtype)
-
-    def fit(self, fids: np.ndarray, which: np.ndarray | None = None) -> Estimate:
-        """The fits of some FIDs, [rows, ...]; where `which` is absent, every start is searched for."""
-        which = np.zeros(len(fids), np.int32) if which is None else which
-        first = _FIRST_STEPS if self.lockstep else None
-        found = self._in_chunks(fids, which, first)
-        if first is None:
-            return found
-        # Side by side all wait for the slowest: those that want more steps than most are fitted together.
-        late = np.flatnonzero(np.asarray(found.status) == Status.STEP_LIMIT)
-        if not late.size:
-            return found
-        again = self._in_chunks(fids[late], which[late], None)
-        return jax.tree.map(lambda leaf, new: leaf.at[late].set(new), found, again)
-
-    def _in_chunks(self, fids: np.ndarray, which: np.ndarray, max_steps: int | None) -> Estimate:
-        starts = range(0, len(fids), self.chunk)
-        parts = [self._fit(fids[k : k + self.chunk], which[k : k + self.chunk], max_steps) for k in starts]
-        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
-
-    def estimates(self, span: slice, fids: np.ndarray) -> Estimate:
-        """The fits of a span of rows, made or as they were refined together."""
-        if self.refined is None:
-            return self.fit(fids, self.which[span])
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf[span]), self.refined)
-
-    def refine(self, rows: np.ndarray, refine: Refine) -> None:
-        """Fit all rows at once and keep what is made of them together; in memory."""
-        fids = self.conditioned(rows)
-        data = MRSData(jnp.asarray(fids), self.source.data.acquisition, header=self.source.data.header)
-        self.refined = refine(self.setup.result(data, self.fit(fids, self.which))).flat()
-
-    def start_from(self, parameters: Parameters, which: np.ndarray) -> None:
-        """From now on begin at these parameters, and say which each row takes."""
-        self._starts, self.which, self._shared = parameters, which, None
-
-    def _fit(self, fids: np.ndarray, which: np.ndarray, max_steps: int | None) -> Estimate:
-        if self._shared is None:
-            self._shared = prepared(self.setup, self._starts)
-        missing = self.chunk - len(fids)
-        fids = np.pad(fids, ((0, missing), (0, 0)))
-        which = np.pad(which, (0, missing), constant_values=-1).astype(np.int32)
-        found = fit_chunk(jnp.asarray(fids), jnp.asarray(which), self._shared, self.setup, self.mesh, max_steps)
-        return jax.tree.map(lambda leaf: leaf[: self.chunk - missing], found) if missing else found
 
 
 def fit_volume(
@@ -272,19 +99,19 @@ def fit_volume(
     setup = set_up(replace(sampled, fid=jnp.asarray(sampled.fid, dtype)), **choices)
     devices = local_mesh() if mesh is None else mesh
     mine = own_share() if share is None else share
-    size = _chunk(len(layout.rows), devices, mine.count) if chunk is None else chunk
+    size = chunk_size(len(layout.rows), devices, mine.count) if chunk is None else chunk
+    if refine is not None and mine.count > 1:
+        raise InputError("spectra that are fitted together cannot be shared among several processes")
     if size < 1:
         raise InputError(f"a chunk of {size} spectra; it must hold at least 1")
     engine = Engine(Source(data, n_points), setup, size, devices, condition)
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
     run_folder = Path(tempfile.mkdtemp(prefix="diffmrs_")) if folder is None else folder / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")
-    plan = _plan(data, engine, layout, neighbours, identity)
-    pieces = _Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names))
+    plan = plan_of(engine, layout, neighbours, refine is not None, identity)
+    pieces = Pieces(layout.rows, min(size, len(layout.rows)), Store(run_folder, plan, mine), len(names))
     if folder is None:
         weakref.finalize(pieces, pieces.store.remove)
-    if refine is not None and mine.count > 1:
-        raise InputError("spectra that are fitted together cannot be shared among several processes")
     reference = _run(engine, pieces, layout, mine, neighbours, progress, factors, extra, tell, refine)
     return VolumeFit(
         layout, data, setup, Columns(pieces, names, len(setup.basis.names), reference), engine, pieces.store
@@ -293,7 +120,7 @@ def fit_volume(
 
 def _run(
     engine: Engine,
-    pieces: "_Pieces",
+    pieces: Pieces,
     layout: Layout,
     share: Share,
     neighbours: bool,
@@ -333,7 +160,7 @@ def _run(
                 engine.estimates(pieces.span(k), fids),
             )
             given = None if factors is None else factors(rows, result.data)
-            arrays = numbers_of(result, given)
+            arrays = numbers_of(result, given, engine.setup.bounds)
             try:
                 arrays |= {} if extra is None else extra(result, pieces.span(k), store.folder)
             except OSError as error:
@@ -366,7 +193,7 @@ def _tell_of_earlier(tell: Tell, store: Store, wanted: int, finished: int) -> No
 
 def _begin(engine: Engine, layout: Layout, neighbours: bool, store: Store, share: Share) -> None:
     """Fit the coarse net and the mean, or read what an earlier run found."""
-    template = _no_starts(engine.setup)
+    template = no_starts(engine.setup)
     if not neighbours:
         engine.start_from(template, np.zeros(len(layout.rows), np.int32))
         return
@@ -397,90 +224,6 @@ def _kept_starts(arrays: dict[str, np.ndarray] | None, template: Parameters, row
     if not alike or (which.shape, which.dtype) != ((rows,), np.int32) or not ((which >= 0) & (which <= NET)).all():
         return None
     return jax.tree.unflatten(tree, read), which
-
-
-class _Pieces:
-    """The rows of a volume in pieces of one size, and the numbers of the finished ones."""
-
-    def __init__(self, rows: np.ndarray, size: int, store: Store, n_names: int) -> None:
-        self.rows, self.size, self.store, self.n_names = rows, size, store, n_names
-
-    @property
-    def count(self) -> int:
-        return -(-len(self.rows) // self.size)
-
-    def span(self, k: int) -> slice:
-        return slice(k * self.size, (k + 1) * self.size)
-
-    def rows_of(self, k: int) -> np.ndarray:
-        return self.rows[self.span(k)]
-
-    def done(self, k: int, extra: Extra | None, *, remove: bool = True) -> bool:
-        """Whether a piece is finished; a file that is not what it should be is taken away."""
-        arrays = self.store.whole(k)
-        good = (
-            arrays is not None
-            and are_numbers(arrays, len(self.rows_of(k)), self.n_names)
-            and "reference" in arrays
-            and arrays["reference"].shape == ()
-            and (extra is None or extra.accepts(arrays, self.span(k), self.store.folder))
-        )
-        if not good and remove:
-            self.store.discard(k)
-        return good
-
-    def column(self, name: str, *, shared: bool = False) -> np.ndarray:
-        """An array of all pieces; or one that is the same in all."""
-        if shared:
-            return self.store.read(0, [name])[name]
-        return in_full(np.concatenate([self.store.read(k, [name])[name] for k in range(self.count)]))
-
-    def each(self, prefix: str = "") -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Piece by piece: where its rows lie among all, and its arrays whose names begin so."""
-        for k in range(self.count):
-            yield self.span(k), self.store.read(k, prefix=prefix)
-
-
-def _no_starts(setup: Setup) -> Parameters:
-    """Starts that are none. [NET + 1, ...], NaN"""
-    one = parameters_for(setup.model, jnp.zeros(len(setup.model.groups), setup.basis.fid.real.dtype))
-    return jax.tree.map(lambda leaf: np.full((NET + 1, *leaf.shape), np.nan, leaf.dtype), one)
-
-
-def _chunk(rows: int, mesh: Mesh | None, processes: int) -> int:
-    """Spectra per call: pieces of equal size, none much larger than suits the devices."""
-    if processes > 1:  # all must come to the same number, whatever their devices
-        most = _HOST_CHUNK.get(jax.default_backend(), _ACCELERATOR_CHUNK)
-        return -(-rows // max(-(-rows // most), 4 * processes))
-    devices = 1 if mesh is None else mesh.size
-    most = _CHUNK.get(_platform(mesh), _ACCELERATOR_CHUNK) * devices
-    count = -(-rows // most)
-    return -(-rows // (count * devices)) * devices
-
-
-def _platform(mesh: Mesh | None) -> str:
-    return str(jax.default_backend() if mesh is None else mesh.devices.flat[0].platform)
-
-
-def _plan(data: MRSData, engine: Engine, layout: Layout, neighbours: bool, identity: str) -> dict[str, Any]:
-    """What makes two runs the same."""
-    some = engine.source.take(layout.rows[:: max(len(layout.rows) // 256, 1)])
-    return {
-        "diffmrs": __version__,
-        "data": digest(some, layout.rows, layout.space, layout.extra, engine.source.n_points),
-        "model": digest(
-            engine.setup.basis.fid,
-            engine.setup.priors,
-            engine.setup.model,
-            engine.setup.inflate,
-            engine.setup.bounds,
-            engine.setup.optimiser,
-        ),
-        "pieces": [len(layout.rows), engine.chunk],
-        "neighbours": neighbours,
-        "precision": str(engine.dtype),
-        "identity": identity,
-    }
 
 
 def _bytes(spectra: int, names: int) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmrs.fitting import FitResult, Status
+from diffmrs.fitting import Bounds, FitResult, Status
 from diffmrs.quality import FLAGS, NUMBERS, Flags, Quality, quality_of
 from diffmrs.quality.parameters import resting
 from diffmrs.quantify import ConcentrationFactors
@@ -20,17 +20,18 @@ TABLE_ARRAYS = tuple(
 )
 
 
-def numbers_of(result: FitResult, factors: ConcentrationFactors | None) -> dict[str, np.ndarray]:
+def numbers_of(result: FitResult, factors: ConcentrationFactors | None, bounds: Bounds) -> dict[str, np.ndarray]:
     """Everything the outputs need of fitted spectra, one row each.
 
     Args:
         result: the fits.
         factors: concentration per unit of amplitude, when a reference gave it.
+        bounds: what the fits were bounded by.
     """
-    table, quality = table_of(result, factors), quality_of(result)
+    table, quality = table_of(result, factors), quality_of(result, bounds)
     arrays = {_TABLE + name: _compact(getattr(table, name)) for name in TABLE_ARRAYS}
     arrays |= {_QUALITY + name: _compact(getattr(quality, name)) for name in NUMBERS}
-    labels, rests = resting(result)
+    labels, rests = resting(result, bounds)
     return arrays | {
         _QUALITY + "status": np.asarray(result.flat().status, np.int8),
         _QUALITY + "raised": quality.flags.raised,

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _WORDS = {
     "model": "basis or model",
     "pieces": "the size of the chunks",
     "neighbours": "where fits start",
+    "refined": "whether voxels are fitted together",
     "precision": "the precision",
     "identity": "options or files",
 }
@@ -127,10 +129,18 @@ def kept_in_words(folder: Path) -> str:
     return f"{kept} {plural} kept in {folder}: the same command goes on from there"
 
 
+def _leaves(trees: tuple[Any, ...]) -> Iterator[Any]:
+    for tree in trees:
+        if isinstance(tree, Iterator):
+            yield from tree
+        else:
+            yield from jax.tree.leaves(tree)
+
+
 def digest(*trees: Any) -> str:
-    """A fingerprint of arrays and of whatever else has a faithful `repr`."""
+    """A fingerprint of arrays, of what else has a faithful `repr`, and of what iterators of arrays yield."""
     found = hashlib.sha256()
-    for leaf in jax.tree.leaves(trees):
+    for leaf in _leaves(trees):
         if isinstance(leaf, jax.Array | np.ndarray | np.generic):
             array = np.asarray(leaf)
             found.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
