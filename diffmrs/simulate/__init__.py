@@ -1,4 +1,4 @@
-"""Synthetic spectra and heads: parameters pushed through the signal model, with baselines and noise."""
+"""Synthetic spectra, raw data and heads: parameters pushed through the signal model, with baselines and noise."""
 
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
 from diffmrs.simulate.brain import brain_concentrations
@@ -6,6 +6,7 @@ from diffmrs.simulate.distributions import Distribution, LogUniform, Normal, Uni
 from diffmrs.simulate.head import simulate_head
 from diffmrs.simulate.head_tissue import Tissue, head_tissue
 from diffmrs.simulate.population import Population, draw_parameters
+from diffmrs.simulate.raw import RawTruth, SimulatedRaw, simulate_raw
 from diffmrs.simulate.simulated_head import SimulatedHead, write_head
 from diffmrs.simulate.spectra import Simulated, simulate_fid, simulate_spectra
 
@@ -15,8 +16,10 @@ __all__ = [
     "Normal",
     "Population",
     "RandomBaseline",
+    "RawTruth",
     "Simulated",
     "SimulatedHead",
+    "SimulatedRaw",
     "Tissue",
     "Uniform",
     "brain_concentrations",
@@ -25,6 +28,7 @@ __all__ = [
     "head_tissue",
     "simulate_fid",
     "simulate_head",
+    "simulate_raw",
     "simulate_spectra",
     "write_head",
 ]
