@@ -11,6 +11,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_enable_x64", os.environ.get("DIFFMRS_TEST_X64", "0") == "1")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Tests that call the command in their own process would turn it on for all that follow, and share it among workers.
+jax.config.update("jax_enable_compilation_cache", False)
 install_import_hook("diffmrs", "beartype.beartype")
 
 DATA = Path(os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data"))

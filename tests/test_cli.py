@@ -20,12 +20,6 @@ from diffmrs.staging import staged_folder
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def quiet_process(monkeypatch):
-    """Keep the tests' process as it is: no compilation cache, no change of logging for libraries."""
-    monkeypatch.setattr(compile_cache, "use_compile_cache", lambda: None)
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("input")
@@ -253,7 +247,6 @@ def test_the_program_runs_by_itself_and_keeps_what_it_compiled(files, tmp_path):
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch):
-    monkeypatch.undo()
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))

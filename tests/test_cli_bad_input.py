@@ -12,17 +12,11 @@ import numpy as np
 import pytest
 import synthetic
 
-from diffmrs import compile_cache
 from diffmrs.cli import main
 from diffmrs.data import MRSData
 from diffmrs.io import write_basis, write_nifti_mrs
 
 GOOD_META = b'{"SpectrometerFrequency": [123.2], "ResonantNucleus": ["1H"]}'
-
-
-@pytest.fixture(autouse=True)
-def quiet_process(monkeypatch):
-    monkeypatch.setattr(compile_cache, "use_compile_cache", lambda: None)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from diffmrs import compile_cache
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.cli import main
 from diffmrs.io import read_basis, write_basis
@@ -12,11 +11,6 @@ from diffmrs.spins import press, simulate_basis
 PRESS = ["--sequence", "press", "--te1", "11", "--te2", "19"]
 SAMPLING = ["--frequency", "123.25", "--bandwidth", "2000", "--points", "512"]
 SMALL = ["--metabolites", "NAA", "Cr", "Lac"]
-
-
-@pytest.fixture(autouse=True)
-def quiet_process(monkeypatch):
-    monkeypatch.setattr(compile_cache, "use_compile_cache", lambda: None)
 
 
 @pytest.mark.parametrize(

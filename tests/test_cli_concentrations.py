@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import synthetic
 
-from diffmrs import compile_cache
 from diffmrs.cli import main
 from diffmrs.data import Header, MRSData
 from diffmrs.io import write_basis, write_nifti_mrs
@@ -23,11 +22,6 @@ WATER = {  # volume, water content, relaxation at 3 T
     "wm": (0.3, 0.65, Relaxation(0.832, 0.0792)),
     "csf": (0.2, 0.97, Relaxation(3.817, 0.503)),
 }
-
-
-@pytest.fixture(autouse=True)
-def quiet_process(monkeypatch):
-    monkeypatch.setattr(compile_cache, "use_compile_cache", lambda: None)
 
 
 def placed(data: MRSData, **meta) -> MRSData:

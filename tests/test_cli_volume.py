@@ -6,7 +6,6 @@ import pytest
 from head_slices import POINTS, head
 from synthetic import ACQUISITION, LINES, basis
 
-from diffmrs import compile_cache
 from diffmrs.cli import main
 from diffmrs.data import MRSData
 from diffmrs.io import read_data, write_basis, write_nifti_mrs
@@ -14,11 +13,6 @@ from diffmrs.io.nifti_slabs import header_at
 
 pytestmark = pytest.mark.slow
 AFFINE = np.array([[-10.0, 0, 0, 80], [0, 10, 0, -80], [0, 0, 15, 5], [0, 0, 0, 1]])
-
-
-@pytest.fixture(autouse=True)
-def quiet_process(monkeypatch):
-    monkeypatch.setattr(compile_cache, "use_compile_cache", lambda: None)
 
 
 @pytest.fixture(scope="module")

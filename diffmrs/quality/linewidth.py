@@ -27,7 +27,7 @@ def basis_linewidth_hz(basis: Basis) -> float:
         spectrum = np.fft.fft(row - 0.5 * row[0] * (time_s == 0), n_filled)
         peak = int(np.abs(spectrum).argmax())
         line = np.roll((spectrum * np.conj(spectrum[peak])).real, n_filled // 2 - peak)
-        widths.append(_width_at_half_height(line, n_filled // 2) * bin_hz - added_hz)
+        widths.append(width_at_half_height(line, n_filled // 2) * bin_hz - added_hz)
     return max(min(widths), 0.0)
 
 
@@ -51,10 +51,10 @@ def kernel_line_width_hz(lorentz_hz: float, gauss_hz: float, kernel_hz: np.ndarr
     fid[0] *= 0.5
     line = np.fft.fft(fid).real
     peak = int(line.argmax())
-    return _width_at_half_height(np.roll(line, n // 2 - peak), n // 2) / _DURATION_S
+    return width_at_half_height(np.roll(line, n // 2 - peak), n // 2) / _DURATION_S
 
 
-def _width_at_half_height(line: np.ndarray, peak: int) -> float:
+def width_at_half_height(line: np.ndarray, peak: int) -> float:
     """Distance between the two crossings of half the height of `line[peak]`, in points."""
     half = 0.5 * line[peak]
 
