@@ -1,6 +1,7 @@
 """Steps between the scanner and the fit: pure functions of one FID, and of a whole spectroscopic image."""
 
 from diffmrs.preprocess.alignment import Aligned, align_voxels, shift_and_phase
+from diffmrs.preprocess.averaging import TransientWeights, transient_weights, weighted_mean
 from diffmrs.preprocess.coil_noise import noise_covariance
 from diffmrs.preprocess.coils import coil_weights, combine_coils, sensitivities_by_svd, sensitivities_from_water
 from diffmrs.preprocess.eddy_current import correct_eddy_currents
@@ -11,6 +12,7 @@ from diffmrs.preprocess.water import remove_water
 __all__ = [
     "Aligned",
     "LipidOperator",
+    "TransientWeights",
     "align_voxels",
     "apply_lipid_operator",
     "coil_weights",
@@ -26,4 +28,6 @@ __all__ = [
     "sensitivities_from_water",
     "shift_and_phase",
     "suppress_lipids",
+    "transient_weights",
+    "weighted_mean",
 ]
