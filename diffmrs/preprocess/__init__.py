@@ -1,6 +1,9 @@
 """Steps between the scanner and the fit: pure functions of one FID, and of a whole spectroscopic image."""
 
 from diffmrs.preprocess.alignment import Aligned, align_voxels, shift_and_phase
+from diffmrs.preprocess.averaging import TransientWeights, transient_weights, weighted_mean
+from diffmrs.preprocess.coil_noise import noise_covariance
+from diffmrs.preprocess.coils import coil_weights, combine_coils, sensitivities_by_svd, sensitivities_from_water
 from diffmrs.preprocess.eddy_current import correct_eddy_currents
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
@@ -9,14 +12,22 @@ from diffmrs.preprocess.water import remove_water
 __all__ = [
     "Aligned",
     "LipidOperator",
+    "TransientWeights",
     "align_voxels",
     "apply_lipid_operator",
+    "coil_weights",
+    "combine_coils",
     "correct_eddy_currents",
     "line_loss",
     "lipid_mask_from_data",
     "lipid_operator",
     "mask_from_data",
+    "noise_covariance",
     "remove_water",
+    "sensitivities_by_svd",
+    "sensitivities_from_water",
     "shift_and_phase",
     "suppress_lipids",
+    "transient_weights",
+    "weighted_mean",
 ]
