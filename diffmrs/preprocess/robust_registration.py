@@ -1,0 +1,177 @@
+"""All transients of a measurement onto one frequency and phase, without a template, whatever water and lipids do."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array, Bool, Complex, Float
+
+from diffmrs.axes import Acquisition
+from diffmrs.errors import InputError
+from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
+from diffmrs.preprocess.one_transient import Comparison, Matched, match
+from diffmrs.preprocess.registration import Offsets, angle, checked_points, take_off
+
+
+class Registered(NamedTuple):
+    """Transients against the template that was found in them. `offsets` is what `take_off` wants.
+
+    Attributes:
+        shift_hz: of each transient, Hz; their weighted median is zero. [transients]
+        phase_rad: of each transient, rad; their weighted mean direction is zero. [transients]
+        amplitude: relative to the template; their weighted mean is one. [transients]
+        weight: in the template, 0 to 1: small where more than noise and nuisances is left. [transients]
+        misfit: squared residual per sample in units of the noise; 1 when nothing but noise is left. [transients]
+        nuisance: energy of unstable water and lipids relative to that of the template. [transients]
+        converged: whether a maximum was found. [transients]
+        template: mean of the aligned transients without nuisances. [points]
+        noise_sd: of the real part of a sample.
+    """
+
+    shift_hz: Float[Array, "*conditions transients"]
+    phase_rad: Float[Array, "*conditions transients"]
+    amplitude: Float[Array, "*conditions transients"]
+    weight: Float[Array, "*conditions transients"]
+    misfit: Float[Array, "*conditions transients"]
+    nuisance: Float[Array, "*conditions transients"]
+    converged: Bool[Array, "*conditions transients"]
+    template: Complex[Array, "*conditions points"]
+    noise_sd: Float[Array, "*conditions"]
+
+    @property
+    def offsets(self) -> Offsets:
+        """What to take off each transient; the likeness is the weight."""
+        return Offsets(self.shift_hz, self.phase_rad, self.amplitude, self.weight, self.converged)
+
+
+def register_robustly(
+    fids: Complex[Array, "transients points"],
+    acquisition: Acquisition,
+    *,
+    template: Complex[Array, " points"] | None = None,
+    nuisances: tuple[Unstable, ...] = (WATER, LIPIDS),
+    n_points: int | None = None,
+    limit_hz: float = 60.0,
+    rounds: int = 4,
+) -> Registered:
+    """Shift and phase of every transient by variable projection against a template made of the transients themselves.
+
+    Each transient is compared as `match` in diffmrs/preprocess/one_transient.py says: unstable water and lipids are
+    Gaussian nuisances that move with it and are taken out where there are any. The template starts from the transient
+    whose magnitude is nearest to the median magnitude of all (which no shift and no phase changes), and is then the
+    mean of the aligned transients without nuisances; those that do not fit count less. The first two rounds search all
+    shifts, the later ones go on from there.
+
+    Frequency and phase of a set have no origin of their own: the weighted median shift and the weighted mean phase are
+    set to zero. `reference_peaks` of the mean puts it on the ppm axis.
+
+    Args:
+        fids: transients, coils combined.
+        acquisition: sampling.
+        template: FID to align onto; one is made when None. With it, shifts and phases are those against it.
+        nuisances: kinds of signals that come and go; an empty tuple for none.
+        n_points: samples compared; all when None.
+        limit_hz: largest shift against the first template, Hz: the span of all shifts in the worst case.
+        rounds: how often the transients are aligned; one with a given template.
+
+    Returns:
+        `Registered`, differentiable in the FIDs, but for `converged` and what was chosen: the first template, and
+        where there are nuisances. Transients with NaN or infinite samples have weight 0.
+
+    Raises:
+        InputError: there is no transient, or the template, number of points, limit or rounds are unusable.
+    """
+    count, available = fids.shape
+    n = checked_points(n_points, available)
+    if count < 1 or rounds < 1:
+        raise InputError(f"{count} transients and {rounds} rounds; at least one of each is needed")
+    if template is not None and template.shape[-1] != available:
+        raise InputError(f"the template has {template.shape[-1]} points, but the transients {available}")
+    comparison = Comparison(acquisition, n, nuisances, limit_hz)
+    sound = jnp.isfinite(fids).all(axis=1)
+    fids = jnp.where(sound[:, None], fids, 0.0)
+    variance = noise_variance(fids[:, :n], sound)
+
+    def one_round(onto: Array, near: Array | None) -> Matched:
+        if near is None:
+            return jax.lax.map(lambda fid: match(fid, onto, variance, comparison), fids[:, :n])
+        return jax.lax.map(lambda both: match(both[0], onto, variance, comparison, both[1]), (fids[:, :n], near))
+
+    if template is not None:
+        found = one_round(template[:n], None)
+        return _as_registered(found, _weights(found, sound, n), template, variance)
+    onto = _first_template(fids[:, :n], sound, variance)
+    found = one_round(onto, None)
+    for later in range(1, rounds):
+        onto = _mean(found.aligned, found.amplitude, _weights(found, sound, n))
+        found = one_round(onto, None if later == 1 else found.shift_hz)
+    weight = _weights(found, sound, n)
+    shift = found.shift_hz - _median(found.shift_hz, weight)
+    phase = found.phase_rad - angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
+    scale = jnp.sum(weight * found.amplitude) / jnp.maximum(jnp.sum(weight), jnp.finfo(weight.dtype).tiny)
+    scale = jnp.where(scale > 0, scale, 1.0)
+    centred = found._replace(
+        shift_hz=shift, phase_rad=angle(jnp.exp(1j * phase)), amplitude=found.amplitude / scale
+    )
+    offsets = Offsets(centred.shift_hz, centred.phase_rad, centred.amplitude, weight, centred.converged)
+    aligned = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, offsets)
+    # TODO nuisance
+    return _as_registered(centred, weight, _mean(aligned, centred.amplitude, weight), variance)
+
+
+def noise_variance(fids: Complex[Array, "transients points"], sound: Bool[Array, " transients"]) -> Float[Array, ""]:
+    """Variance of the noise of a complex sample, from second differences of the spectra: lines hold a minority of
+    their points, and wings have no second difference. FIDs must not have been zero-filled or apodised."""
+    spectra = jnp.fft.fft(fids, axis=1)
+    bend = jnp.abs(spectra - 0.5 * (jnp.roll(spectra, 1, axis=1) + jnp.roll(spectra, -1, axis=1))) ** 2
+    # The 30th percentile of an exponential distribution is at -ln 0.7 of its mean.
+    each = jnp.quantile(bend, 0.3, axis=1) / (-jnp.log(0.7) * 1.5 * fids.shape[1])
+    return _median(each, sound.astype(each.dtype))
+
+
+def _as_registered(found: Matched, weight: Array, template: Array, variance: Array) -> Registered:
+    return Registered(
+        found.shift_hz,
+        found.phase_rad,
+        found.amplitude,
+        weight,
+        found.misfit,
+        found.nuisance,
+        found.converged,
+        template,
+        jnp.sqrt(0.5 * variance),
+    )
+
+
+def _first_template(fids: Array, sound: Array, variance: Array) -> Array:
+    """The transient most like all others, less noisy in its tail."""
+    size = jnp.abs(stop_gradient(fids))
+    middle = jnp.median(jnp.where(sound[:, None], size, jnp.nanmedian(size)), axis=0)
+    apart = jnp.where(sound, jnp.sum((size - middle) ** 2, axis=1), jnp.inf)
+    power = middle**2 / jnp.log(2.0)
+    signal = jnp.maximum(power - stop_gradient(variance), 0.0)
+    return fids[jnp.argmin(apart)] * signal / jnp.maximum(power, jnp.finfo(power.dtype).tiny)
+
+
+def _weights(found: Matched, sound: Array, n: int) -> Array:
+    """Small where the residual is larger than is usual by more than a few of its usual deviations."""
+    usual = _median(found.misfit, sound.astype(found.misfit.dtype))
+    spread = 1.4826 * _median(jnp.abs(found.misfit - usual), sound.astype(found.misfit.dtype))
+    spread = jnp.maximum(spread, usual / jnp.sqrt(1.0 * n))
+    beyond = jnp.maximum(found.misfit - usual, 0.0) / jnp.maximum(3 * spread, jnp.finfo(usual.dtype).tiny)
+    return jnp.where(sound, 1 / (1 + beyond**2), 0.0)
+
+
+def _mean(aligned: Array, amplitude: Array, weight: Array) -> Array:
+    """Least-squares template."""
+    energy = jnp.sum(weight * amplitude**2)
+    return (weight * amplitude).astype(aligned.dtype) @ aligned / jnp.maximum(energy, jnp.finfo(energy.dtype).tiny)
+
+
+def _median(values: Array, weight: Array) -> Array:
+    """Weighted median: the value at which half the weight is reached."""
+    order = jnp.argsort(stop_gradient(values))
+    reached = jnp.cumsum(weight[order])
+    place = jnp.argmax(reached >= 0.5 * reached[-1])
+    return values[order][place]
