@@ -4,7 +4,12 @@ from diffmrs.preprocess.alignment import Aligned, align_voxels, shift_and_phase
 from diffmrs.preprocess.averaging import TransientWeights, transient_weights, weighted_mean
 from diffmrs.preprocess.coil_noise import noise_covariance
 from diffmrs.preprocess.coils import coil_weights, combine_coils, sensitivities_by_svd, sensitivities_from_water
-from diffmrs.preprocess.eddy_current import correct_eddy_currents
+from diffmrs.preprocess.eddy_current import (
+    correct_eddy_currents,
+    correct_eddy_currents_smoothly,
+    reference_mismatch,
+)
+from diffmrs.preprocess.eddy_phase import smooth_eddy_phase
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
 from diffmrs.preprocess.water import remove_water
@@ -18,15 +23,18 @@ __all__ = [
     "coil_weights",
     "combine_coils",
     "correct_eddy_currents",
+    "correct_eddy_currents_smoothly",
     "line_loss",
     "lipid_mask_from_data",
     "lipid_operator",
     "mask_from_data",
     "noise_covariance",
+    "reference_mismatch",
     "remove_water",
     "sensitivities_by_svd",
     "sensitivities_from_water",
     "shift_and_phase",
+    "smooth_eddy_phase",
     "suppress_lipids",
     "transient_weights",
     "weighted_mean",

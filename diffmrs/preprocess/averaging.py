@@ -1,5 +1,6 @@
 """Transients to one FID: each counts as much as it can be believed, and those spoilt by motion not at all."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -142,7 +143,7 @@ def _judged(
 
     # Wilson & Hilferty 1931: the cube root of a χ² variable is nearly normal.
     root = jnp.cbrt(jnp.maximum(distance, 1e-6))
-    widest = jnp.maximum(spread_of(root, usable), np.sqrt(1 / (9 * free)))
+    widest = jnp.maximum(spread_of(root, usable), math.sqrt(1 / (9 * free)))
     by_energy = (root - median_of(root, usable)) / widest
 
     along = _unit(mean)
@@ -153,7 +154,7 @@ def _judged(
     noise = jnp.sqrt(0.5 * usual / free)
     widest = jnp.maximum(spread_of(parts, usable[None, :]), noise)[:, None]
     power = jnp.sum((parts / jnp.where(widest > 0, widest, 1.0)) ** 2, axis=0) / _DIRECTIONS
-    by_change = (jnp.cbrt(jnp.maximum(power, 1e-6)) - (1 - 2 / (9 * _DIRECTIONS))) / np.sqrt(2 / (9 * _DIRECTIONS))
+    by_change = (jnp.cbrt(jnp.maximum(power, 1e-6)) - (1 - 2 / (9 * _DIRECTIONS))) / math.sqrt(2 / (9 * _DIRECTIONS))
 
     z_score = jnp.where(usable & (jnp.sum(usable) >= _FEWEST), jnp.maximum(by_energy, by_change), 0.0)
     fading = 0.5 + 0.5 * jnp.cos(np.pi * jnp.clip(z_score - (limit - 1), 0.0, 1.0))
