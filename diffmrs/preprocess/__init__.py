@@ -10,32 +10,56 @@ from diffmrs.preprocess.eddy_current import (
     reference_mismatch,
 )
 from diffmrs.preprocess.eddy_phase import smooth_eddy_phase
+from diffmrs.preprocess.editing import Edited, edit_difference, edit_order, edit_sum, edited_pair
+from diffmrs.preprocess.elementary import (
+    apodise,
+    apply_phase,
+    remove_dc_offset,
+    shift_frequency,
+    shift_time,
+    truncate,
+    zero_fill,
+)
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
+from diffmrs.preprocess.spatial_filter import hamming_filter
 from diffmrs.preprocess.water import remove_water
 
 __all__ = [
     "Aligned",
+    "Edited",
     "LipidOperator",
     "TransientWeights",
     "align_voxels",
+    "apodise",
     "apply_lipid_operator",
+    "apply_phase",
     "coil_weights",
     "combine_coils",
     "correct_eddy_currents",
     "correct_eddy_currents_smoothly",
+    "edit_difference",
+    "edit_order",
+    "edit_sum",
+    "edited_pair",
+    "hamming_filter",
     "line_loss",
     "lipid_mask_from_data",
     "lipid_operator",
     "mask_from_data",
     "noise_covariance",
     "reference_mismatch",
+    "remove_dc_offset",
     "remove_water",
     "sensitivities_by_svd",
     "sensitivities_from_water",
     "shift_and_phase",
+    "shift_frequency",
+    "shift_time",
     "smooth_eddy_phase",
     "suppress_lipids",
     "transient_weights",
+    "truncate",
     "weighted_mean",
+    "zero_fill",
 ]
