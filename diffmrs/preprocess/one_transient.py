@@ -48,9 +48,20 @@ class Comparison:
         return -(-self.n_points // self.block)
 
     @cached_property
+    def long_block(self) -> int:
+        """Samples summed into one once the shift is known to a step: none turns by more than 0.01 rad from its mean."""
+        most = 2 * 0.01 / (2 * np.pi * self.step_hz * self.acquisition.dwell_time_s)
+        return self.block * max(1, int(most / self.block))
+
+    @cached_property
+    def padded(self) -> int:
+        """Samples with the zeros that fill up the last long block."""
+        return -(-self.n_points // self.long_block) * self.long_block
+
+    @cached_property
     def filled(self) -> int:
-        """Length of the zero-filled transform of the search: a power of two."""
-        return 1 << int(np.ceil(np.log2(4 * self.blocks)))
+        """Length of the zero-filled transform of the search: a power of two. Twice is enough for Newton's method."""
+        return 1 << int(np.ceil(np.log2(2 * self.blocks)))
 
     @cached_property
     def step_hz(self) -> float:
@@ -107,10 +118,40 @@ class Matched(NamedTuple):
     aligned: Complex[Array, " points"]
 
 
+class Template(NamedTuple):
+    """What all transients are compared with, in units of the noise. See `prepared`.
+
+    Attributes:
+        products: conjugates of the template, first, and of the nuisances. [1 + rank, padded points]
+        along: products of the nuisances with the template. [rank]
+        energy: of the template.
+        sd: the unit: standard deviation of a complex sample.
+    """
+
+    products: Complex[Array, "rows padded"]
+    along: Complex[Array, " rank"]
+    energy: Float[Array, ""]
+    sd: Float[Array, ""]
+
+
+def prepared(
+    template: Complex[Array, " points"], noise_variance: Float[Array, ""], comparison: Comparison
+) -> Template:
+    """A template for `match`; noise variance of a complex sample: twice that of its real part."""
+    directions = jnp.asarray(comparison.directions, template.dtype)
+    tiny = jnp.finfo(template.real.dtype).tiny
+    # Energies in units of the noise, so that float32 holds them whatever the scale of the data.
+    sd = jnp.sqrt(jnp.maximum(noise_variance, tiny))
+    template = template / sd
+    rows = jnp.concatenate([template[None], directions]).conj()
+    rows = jnp.pad(rows, ((0, 0), (0, comparison.padded - comparison.n_points)))
+    energy = jnp.maximum(jnp.sum(template.real**2 + template.imag**2), tiny)
+    return Template(rows, directions.conj() @ template, energy, sd)
+
+
 def match(
     fid: Complex[Array, " points"],
-    template: Complex[Array, " points"],
-    noise_variance: Float[Array, ""],
+    template: Template,
     comparison: Comparison,
     near_hz: Float[Array, ""] | None = None,
 ) -> Matched:
@@ -118,80 +159,81 @@ def match(
 
     The model is $x = T_\Delta(b\,s + Q c) + $ noise: the template $s$ and nuisances $Qc$ move together by $\Delta$; $b$
     is free and complex, $c$ Gaussian with variances $v\lambda_k$ relative to the noise. With $y = T_{-\Delta}x$, $D_k =
-    v\lambda_k/(1+v\lambda_k)$ and $W = 1 - Q D Q^H$, the log-likelihood with $b$ and $c$ integrated or maximised out is
+    v\lambda_k/(1+v\lambda_k)$ and $W = 1 - Q D Q^H$, the log-likelihood with $b$ maximised and $c$ integrated out is
 
-    $$\ell(\Delta, v) = \frac{1}{2\sigma^2}\Big(\sum_k D_k |q_k^H y|^2 + \frac{|s^H W y|^2}{s^H W s}\Big)
+    $$\ell(\Delta, v) = \frac{1}{\sigma^2}\Big(\sum_k D_k |q_k^H y|^2 + \frac{|s^H W y|^2}{s^H W s}\Big)
       - \sum_k \log(1+v\lambda_k)$$
 
-    up to a constant: variable projection (Golub & Pereyra 1973; in registration, Wilson 2019, Magn Reson Med 81:2878)
-    with a ridge whose strength $v$, one for water and one for lipids, zero among them, is chosen by the evidence. All
-    shifts and strengths are tried at once on block sums of $q_k^*x$, which hold the band of the shifts; Newton's
-    method finds the top.
+    up to a constant: variable projection (Golub & Pereyra 1973, SIAM J Numer Anal 10:413; in registration, Wilson 2019,
+    Magn Reson Med 81:2878) with a prior on the nuisances. All shifts and strengths, one for each kind and zero among
+    them, are tried at once on sums over short blocks of $q_k^*x$, which hold the band of the shifts. Kinds that the
+    evidence is for are then projected out, and Newton's method finds the top.
 
     Args:
         fid: the transient.
         template: what it is compared with.
-        noise_variance: of the complex samples: twice that of the real part.
         comparison: what is compared and where is looked.
         near_hz: the shift, to a step of the search; None to search for it.
     """
     real = fid.real.dtype
     time = jnp.asarray(comparison.acquisition.time_s(comparison.n_points), real)
-    directions = jnp.asarray(comparison.directions, fid.dtype)
     tiny = jnp.finfo(real).tiny
-    # Energies in units of the noise, so that float32 holds them whatever the scale of the data.
-    sd = jnp.sqrt(jnp.maximum(noise_variance, tiny))
-    x, s = fid / sd, template / sd
-    along = directions.conj() @ s
-    both = jnp.concatenate([s[None], directions]).conj()
+    rows, along, whole, sd = template
+    x = fid / sd
 
     def with_energy(taken: np.ndarray) -> tuple[Array, Array]:
-        whole = jnp.sum(jnp.abs(s) ** 2)
         parts = jnp.asarray(taken, real)
-        return parts, jnp.maximum(whole - parts @ jnp.abs(along) ** 2, 1e-6 * whole + tiny)
+        return parts, jnp.maximum(whole - parts @ jnp.abs(along) ** 2, 1e-6 * whole)
 
     detected, price = comparison.detection
-    states = (*with_energy(detected), jnp.asarray(price, real))
+    states = stop_gradient((*with_energy(detected), jnp.asarray(price, real)))
     at_every_state = jax.vmap(_evidence, (None, None, 0))
     if near_hz is None:
-        searched = _search_products(both * x, comparison)
-        tried = jax.vmap(at_every_state, (1, None, None))(searched, along, states)
-        best = jnp.argmax(stop_gradient(tried))
-        place, state = best // len(price), best % len(price)
-        coarse = jnp.asarray(comparison.bins, real)[place] * comparison.step_hz
+        searched = _search_products(stop_gradient(rows * _padded(x, comparison)), comparison)
+        tried = jax.vmap(at_every_state, (1, None, None))(searched, stop_gradient(along), states)
+        best = jnp.argmax(jnp.max(tried, axis=1))
+        coarse = jnp.asarray(comparison.bins, real)[best] * comparison.step_hz
     else:
         coarse = stop_gradient(near_hz)
-    # Near this shift the block sums lose nothing: the signal turns by less than 0.01 rad within a block.
-    sums = _block_sums(both * (x * jnp.exp(-2j * jnp.pi * coarse * time)), comparison)
-    if near_hz is not None:
-        state = jnp.argmax(stop_gradient(at_every_state(sums.sum(axis=1), along, states)))
-    mid = jnp.asarray((np.arange(comparison.blocks) + 0.5) * comparison.block - 0.5, real)
-    mid = mid * comparison.acquisition.dwell_time_s
-    taken, energy = (part[state] for part in with_energy(comparison.removal))
+    turned = x * jnp.exp(-2j * jnp.pi * coarse * time)
+    sums = _block_sums(rows * _padded(turned, comparison), comparison.long_block)
+    mid = (np.arange(sums.shape[1]) + 0.5) * comparison.long_block - 0.5
+    mid = jnp.asarray(mid * comparison.acquisition.dwell_time_s, real)
 
-    def height(shift: Array, data: tuple[Array, Array, Array]) -> Array:
-        sums, along, energy = data
-        return _evidence(sums @ jnp.exp(-2j * jnp.pi * shift[0] * mid), along, (taken, energy, jnp.zeros_like(energy)))
+    def products(shift: Array, sums: Array) -> Array:
+        return sums @ jnp.exp(-2j * jnp.pi * shift[0] * mid)
 
-    data = (sums, along, energy)
-    beside, converged = summit(height, data, jnp.zeros(1, real), jnp.full(1, 2 * comparison.step_hz, real))
-    shift = coarse + beside[0]
-    products = sums @ jnp.exp(-2j * jnp.pi * beside[0] * mid)
-    amplitude = (products[0] - (taken * along.conj()) @ products[1:]) / energy
-    content = taken * (products[1:] - amplitude * along)
-    turned = x * jnp.exp(-2j * jnp.pi * shift * time) - content @ directions
-    rest = jnp.sum(jnp.abs(x) ** 2) - height(beside, data)
+    removed, left = with_energy(comparison.removal)
+    beside, reach = jnp.zeros(1, real), jnp.full(1, 2 * comparison.step_hz, real)
+    for _ in range(2):  # what is a nuisance and what a shift is told apart at the right shift only
+        state = jnp.argmax(at_every_state(products(beside, stop_gradient(sums)), stop_gradient(along), states))
+
+        def height(shift: Array, data: tuple[Array, Array, Array], taken: Array = removed[state]) -> Array:
+            sums, along, energy = data
+            return _evidence(products(shift, sums), along, (taken, energy, jnp.zeros_like(energy)))
+
+        data = (sums, along, left[state])
+        beside, converged = summit(height, data, beside, reach)
+    at_top = products(beside, sums)
+    taken, energy = removed[state], left[state]
+    amplitude = (at_top[0] - (taken * along.conj()) @ at_top[1:]) / energy
+    content = taken * (at_top[1:] - amplitude * along)
     phase = angle(amplitude)
-    part_of_template = jnp.maximum(jnp.abs(amplitude) ** 2 * jnp.sum(jnp.abs(s) ** 2), tiny)
+    back = jnp.exp(-1j * (2 * jnp.pi * beside[0] * time + phase))
+    nuisance = (content @ jnp.asarray(comparison.directions, fid.dtype)) * jnp.exp(-1j * phase)
     return Matched(
-        shift,
+        coarse + beside[0],
         phase,
         absolute(amplitude),
-        rest / comparison.n_points,
-        jnp.sum(jnp.abs(content) ** 2) / part_of_template,
+        (jnp.sum(x.real**2 + x.imag**2) - height(beside, data)) / comparison.n_points,
+        jnp.sum(jnp.abs(content) ** 2) / jnp.maximum(jnp.abs(amplitude) ** 2 * whole, tiny),
         converged,
-        turned * jnp.exp(-1j * phase) * sd,
+        (turned * back - nuisance) * sd,
     )
+
+
+def _padded(fid: Array, comparison: Comparison) -> Array:
+    return jnp.pad(fid, (0, comparison.padded - comparison.n_points))[None]
 
 
 def _evidence(products: Array, along: Array, state: tuple[Array, Array, Array]) -> Array:
@@ -202,15 +244,13 @@ def _evidence(products: Array, along: Array, state: tuple[Array, Array, Array]) 
     return (template_part.real**2 + template_part.imag**2) / energy + nuisance_part - price
 
 
-def _block_sums(products: Complex[Array, "rows points"], comparison: Comparison) -> Complex[Array, "rows blocks"]:
-    missing = comparison.blocks * comparison.block - comparison.n_points
-    padded = jnp.pad(products, ((0, 0), (0, missing)))
-    return padded.reshape(len(products), comparison.blocks, comparison.block).sum(axis=-1)
+def _block_sums(products: Complex[Array, "rows padded"], block: int) -> Complex[Array, "rows blocks"]:
+    return products.reshape(len(products), -1, block).sum(axis=-1)
 
 
 def _search_products(products: Complex[Array, "rows points"], comparison: Comparison) -> Complex[Array, "rows bins"]:
     """Sums of products turned back by every shift tried; the droop and delay of the blocks are made good."""
-    sums = jnp.fft.fft(_block_sums(products, comparison), comparison.filled)[:, comparison.bins]
+    sums = jnp.fft.fft(_block_sums(products, comparison.block), comparison.filled)[:, comparison.bins]
     turns = comparison.bins / comparison.filled  # per block
     delay = np.exp(-1j * np.pi * turns * (1 - 1 / comparison.block)) / np.sinc(turns)
     return sums * jnp.asarray(delay, sums.dtype)

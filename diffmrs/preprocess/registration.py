@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import stop_gradient
@@ -41,6 +42,7 @@ def register(
     *,
     n_points: int | None = None,
     window_ppm: tuple[float, float] | None = None,
+    baseline_order: int | None = None,
     limit_hz: float = 100.0,
 ) -> Offsets:
     r"""Shift and phase of an FID against a reference: spectral registration (Near et al. 2015, Magn Reson Med 73:44).
@@ -62,21 +64,29 @@ def register(
         acquisition: sampling of both.
         n_points: samples used; all when None. Fewer are better when the reference is as noisy as the FID.
         window_ppm: part of the spectrum compared, ppm; all of it when None.
+        baseline_order: order of a complex polynomial that is left out of the comparison within the window, as wings
+            of what differs outside it; none when None.
         limit_hz: largest shift looked for, Hz.
 
     Returns:
         `Offsets`, differentiable in both FIDs, but for `converged`.
 
     Raises:
-        InputError: the FIDs differ in length, or the number of points, window or limit are unusable.
+        InputError: the FIDs differ in length, or the number of points, window, order or limit are unusable.
     """
     n = checked_points(n_points, fid.shape[-1])
     if reference.shape != fid.shape:
         raise InputError(f"the reference has {reference.shape[-1]} points, but the FID {fid.shape[-1]}")
+    if baseline_order is not None and (window_ppm is None or not 0 <= baseline_order <= 8):
+        raise InputError(f"baseline_order is {baseline_order}; 0 to 8 is possible, within a window_ppm")
     bins = search_bins(acquisition, _FILL * n, limit_hz)
     x, r = fid[:n], reference[:n]
     time = jnp.asarray(acquisition.time_s(n), x.real.dtype)
-    window = None if window_ppm is None else jnp.asarray(_window(acquisition, n, window_ppm), x.real.dtype)
+    window = None
+    if window_ppm is not None:
+        window = jax.tree.map(
+            lambda part: jnp.asarray(part, x.real.dtype), _window(acquisition, n, window_ppm, baseline_order)
+        )
     size = jnp.sqrt(jnp.maximum(jnp.sum(jnp.abs(stop_gradient(x)) ** 2), jnp.finfo(x.real.dtype).tiny))
     size_r = jnp.sqrt(jnp.maximum(jnp.sum(jnp.abs(stop_gradient(r)) ** 2), jnp.finfo(x.real.dtype).tiny))
     x, r = x / size, r / size_r
@@ -149,35 +159,49 @@ def _over(top: Array, bottom: Array) -> Array:
     return jnp.where(bottom > 0, top, 0.0) / jnp.where(bottom > 0, bottom, 1.0)
 
 
+class _Window(NamedTuple):
+    """What is seen of a spectrum, in the order of `jnp.fft.fft`: weights, [n], and what is left out of the weighted
+    spectrum, orthonormal columns, [n, orders]."""
+
+    root: Array
+    smooth: Array
+
+
 @lru_cache(maxsize=16)
-def _window(acquisition: Acquisition, n: int, window_ppm: tuple[float, float]) -> np.ndarray:
-    """Weight of each point of the spectrum, in the order of `jnp.fft.fft`."""
+def _window(
+    acquisition: Acquisition, n: int, window_ppm: tuple[float, float], baseline_order: int | None
+) -> _Window:
     acquisition.window(n, window_ppm)
     ppm = acquisition.hz_to_ppm(np.fft.fftfreq(n, acquisition.dwell_time_s))
-    inward = np.minimum(ppm - window_ppm[0], window_ppm[1] - ppm) / _TAPER_PPM
-    return np.sin(0.5 * np.pi * np.clip(inward, 0.0, 1.0)) ** 2
+    low, high = window_ppm
+    root = np.sin(0.5 * np.pi * np.clip(np.minimum(ppm - low, high - ppm) / _TAPER_PPM, 0.0, 1.0))
+    across = np.clip((2 * ppm - low - high) / (high - low), -1.0, 1.0)
+    orders = 0 if baseline_order is None else baseline_order + 1
+    powers = np.polynomial.legendre.legvander(across, max(orders - 1, 0))[:, :orders]
+    return _Window(root, np.linalg.qr(root[:, None] * powers)[0])
 
 
-def _through(fid: Array, window: Array | None) -> Array:
+def _through(fid: Array, window: _Window | None) -> Array:
     """What of an FID is seen through a window of its spectrum: a Hermitian operator."""
     if window is None:
         return fid
     half = jnp.ones(fid.shape[-1], fid.real.dtype).at[0].set(0.5)  # the first point, as in `spectrum_of`
-    return half * jnp.fft.ifft(window * jnp.fft.fft(half * fid))
+    seen = window.root * jnp.fft.fft(half * fid)
+    seen = seen - window.smooth @ (window.smooth.T @ seen)
+    return half * jnp.fft.ifft(window.root * seen)
 
 
-def _moved_energy(r: Array, window: Array | None, filled: int) -> Array:
+def _moved_energy(r: Array, window: _Window | None, filled: int) -> Array:
     """Energy of the reference seen through the window, for every shift of the search, in the order of `jnp.fft.fft`."""
     if window is None:
         return jnp.broadcast_to(jnp.sum(jnp.abs(r) ** 2), (filled,))
     n = r.shape[-1]
-    spectrum = jnp.fft.fft(r.at[0].multiply(0.5), filled)
-    overlap = jnp.fft.fft(jnp.abs(spectrum) ** 2).conj() * jnp.fft.fft(_spread(window, filled // n))
-    return jnp.maximum(jnp.fft.ifft(overlap).real, 0.0) / filled
-
-
-def _spread(window: Array, fill: int) -> Array:
-    """A window of n points on a finer axis, by linear interpolation."""
-    n = window.shape[-1]
-    fine = jnp.arange(fill * n) / fill
-    return jnp.interp(fine, jnp.arange(n + 1), jnp.append(window, window[0]))
+    halved = r.at[0].multiply(0.5)
+    # Autocorrelation of the moved reference times that of the window.
+    own = jnp.fft.ifft(jnp.abs(jnp.fft.fft(halved, filled)) ** 2)
+    kernel = jnp.fft.ifft(window.root**2)
+    lags = np.fft.fftfreq(filled, 1 / filled).astype(int)
+    whole = jnp.fft.fft(own.conj() * kernel[lags % n]).real
+    left_out = jnp.fft.ifft(window.root[:, None] * window.smooth, axis=0).T * halved.conj()[None, :]
+    taken = jnp.sum(jnp.abs(jnp.fft.fft(left_out.astype(r.dtype), filled, axis=1)) ** 2, axis=0) * n
+    return whole - taken

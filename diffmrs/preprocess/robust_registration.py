@@ -9,9 +9,13 @@ from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.axes import Acquisition
 from diffmrs.errors import InputError
+from diffmrs.fitting.engine import over_voxels
 from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
-from diffmrs.preprocess.one_transient import Comparison, Matched, match
+from diffmrs.preprocess.one_transient import Comparison, Matched, match, prepared
 from diffmrs.preprocess.registration import Offsets, angle, checked_points, take_off
+
+
+_FEW = 100  # transients, spread over all, from which the noise and the first template are taken
 
 
 class Registered(NamedTuple):
@@ -91,33 +95,41 @@ def register_robustly(
     comparison = Comparison(acquisition, n, nuisances, limit_hz)
     sound = jnp.isfinite(fids).all(axis=1)
     fids = jnp.where(sound[:, None], fids, 0.0)
-    variance = noise_variance(fids[:, :n], sound)
+    few = slice(None, None, -(-count // _FEW))
+    variance = noise_variance(fids[few, :n], sound[few])
 
     def one_round(onto: Array, near: Array | None) -> Matched:
+        ready = prepared(onto, variance, comparison)
         if near is None:
-            return jax.lax.map(lambda fid: match(fid, onto, variance, comparison), fids[:, :n])
-        return jax.lax.map(lambda both: match(both[0], onto, variance, comparison, both[1]), (fids[:, :n], near))
+            return over_voxels(lambda fid, ready: match(fid, ready, comparison), fids[:, :n], ready)
+        return over_voxels(lambda both, ready: match(both[0], ready, comparison, both[1]), (fids[:, :n], near), ready)
 
     if template is not None:
         found = one_round(template[:n], None)
         return _as_registered(found, _weights(found, sound, n), template, variance)
-    onto = _first_template(fids[:, :n], sound, variance)
+    onto = _first_template(fids[few, :n], sound[few], variance)
     found = one_round(onto, None)
     for later in range(1, rounds):
         onto = _mean(found.aligned, found.amplitude, _weights(found, sound, n))
         found = one_round(onto, None if later == 1 else found.shift_hz)
     weight = _weights(found, sound, n)
-    shift = found.shift_hz - _median(found.shift_hz, weight)
-    phase = found.phase_rad - angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
+    middle = _median(found.shift_hz, weight)
+    towards = angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
     scale = jnp.sum(weight * found.amplitude) / jnp.maximum(jnp.sum(weight), jnp.finfo(weight.dtype).tiny)
     scale = jnp.where(scale > 0, scale, 1.0)
     centred = found._replace(
-        shift_hz=shift, phase_rad=angle(jnp.exp(1j * phase)), amplitude=found.amplitude / scale
+        shift_hz=found.shift_hz - middle,
+        phase_rad=angle(jnp.exp(1j * (found.phase_rad - towards))),
+        amplitude=found.amplitude / scale,
     )
-    offsets = Offsets(centred.shift_hz, centred.phase_rad, centred.amplitude, weight, centred.converged)
-    aligned = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, offsets)
-    # TODO nuisance
-    return _as_registered(centred, weight, _mean(aligned, centred.amplitude, weight), variance)
+    # Past the samples that were compared nothing is known of nuisances; they have died away by then.
+    its = Offsets(found.shift_hz, found.phase_rad, found.amplitude, weight, found.converged)
+    late = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, its)[:, n:]
+    mean = _mean(jnp.concatenate([found.aligned, late], axis=1), found.amplitude, weight) * scale
+    time = jnp.asarray(acquisition.time_s(available), mean.real.dtype)
+    return _as_registered(
+        centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance
+    )
 
 
 def noise_variance(fids: Complex[Array, "transients points"], sound: Bool[Array, " transients"]) -> Float[Array, ""]:
