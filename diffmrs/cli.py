@@ -11,6 +11,7 @@ from typing import Any
 
 from diffmrs.cli_options import check_fit, fit_options, hosts_of, sampling_of
 from diffmrs.cli_parser import UNUSABLE_INPUT, command_parser
+from diffmrs.cli_raw import raw_options
 from diffmrs.errors import InputError
 
 INTERRUPTED = 130
@@ -25,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done; 2 unusable input, with one line on stderr and nothing written; 130 interrupted.
     """
+    commands = {"demo": _demo, "info": _info, "preprocess": _preprocess, "fit": _fit, "basis": _basis}
     try:
-        arguments = command_parser({"demo": _demo, "info": _info, "fit": _fit, "basis": _basis}).parse_args(argv)
+        arguments = command_parser(commands).parse_args(argv)
     except SystemExit as stop:  # argparse: after --help, --version or an error it has told already
         return int(stop.code or 0)
     try:
@@ -67,6 +69,31 @@ def _info(arguments: argparse.Namespace) -> None:
     from diffmrs.console import description_of
 
     print(description_of(arguments.file, sampling_of(arguments)))
+
+
+def _preprocess(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    from diffmrs.console import gains_table
+    from diffmrs.pipeline.raw import RawFiles, clean_files, write_clean
+    from diffmrs.staging import staged_folder
+
+    options = raw_options(arguments)
+    files = RawFiles(
+        arguments.data,
+        arguments.out,
+        arguments.water,
+        arguments.ecc_water,
+        arguments.plot_index,
+        sampling_of(arguments),
+    )
+    files.check()
+    with staged_folder(arguments.out.parent) as folder:
+        run = clean_files(files, options)
+        names = write_clean(folder, run, files)
+    for note in run.scan.notes:
+        _note(note)
+    print(gains_table(run, arguments.plot_index))
+    print("\n" + "\n".join(str(arguments.out.parent / name) for name in names))
 
 
 def _fit(arguments: argparse.Namespace) -> None:

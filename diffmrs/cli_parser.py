@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from diffmrs.cli_model import add_model_arguments
+from diffmrs.cli_raw import add_raw_arguments
 
 UNUSABLE_INPUT = 2
 
@@ -69,6 +70,12 @@ def command_parser(run: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
     basis.add_argument("--format", default="nifti", metavar="nifti|raw|fsl", help="of a folder (default %(default)s)")
     basis.add_argument("--list", action="store_true", help="list protocols and metabolites and exit")
     basis.set_defaults(command=run["basis"])
+
+    preprocess = commands.add_parser(
+        "preprocess", parents=[common, sampling], help="raw coils and transients to a clean spectrum"
+    )
+    add_raw_arguments(preprocess)
+    preprocess.set_defaults(command=run["preprocess"])
 
     fit = commands.add_parser("fit", parents=[common, sampling], help="fit every spectrum of a file with a basis set")
     fit.add_argument("data", type=Path, metavar="DATA", help="NIfTI-MRS, LCModel .RAW or jMRUI .txt file")

@@ -11,7 +11,9 @@ from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.demo import Demo
 from diffmrs.io import read_basis
 from diffmrs.pipeline import FitRun, VolumeRun, read_measured
+from diffmrs.pipeline.raw import CleanRun
 from diffmrs.quality import FLAGS
+from diffmrs.raw.gains import gains_of, in_words
 
 _WELL_KNOWN_PERCENT = 20.0  # members with a larger Cramér-Rao bound are left to the file
 
@@ -21,6 +23,14 @@ def timing_line(run: FitRun | VolumeRun) -> str:
     count = len(run.quality.status)
     spectra = "1 spectrum" if count == 1 else f"{count} spectra"
     return f"diffmrs: fitted {spectra} in {run.seconds:.2f} s (compilation {run.compile_seconds:.2f} s)"
+
+
+def gains_table(run: CleanRun, index: int) -> str:
+    """What cleaning brought in one series."""
+    record = run.scan.series[index]
+    rows = [list(row) for row in in_words(gains_of(record, run.raw.acquisition))]
+    title = [f"series {index} of {len(run.scan.series)}: {record.place}"] if len(run.scan.series) > 1 else []
+    return "\n".join([*title, _columns(["", "plain mean", "cleaned"], rows)])
 
 
 def metabolite_table(run: FitRun | VolumeRun, index: int) -> str:

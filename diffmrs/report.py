@@ -78,8 +78,8 @@ def write_report(
         flagged=_flagged(quality, layout),
         n_spectra=len(quality.status),
         place=_place(layout, shown),
-        fit_figure=_embedded(fit_figure(result, index=row)),
-        correlation_figure=_embedded(correlation),
+        fit_figure=embedded(fit_figure(result, index=row)),
+        correlation_figure=embedded(correlation),
         metabolites=_metabolite_rows(table, shown),
         with_priors=bool(np.isfinite(table.prior_percent).any()),
         with_mm=bool(np.isfinite(table.concentration_mm).any()),
@@ -125,7 +125,7 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _embedded(figure: Figure) -> str:
+def embedded(figure: Figure) -> str:
     """A figure as a data address."""
     packed = io.BytesIO()
     figure.savefig(packed, format="svg", metadata={"Date": None})
@@ -187,7 +187,7 @@ def _lineshape(result: FitResult, index: int) -> str:
         return ""
     figure = plot_lineshape(result, index=index).get_figure()
     assert isinstance(figure, Figure)
-    return _embedded(figure)
+    return embedded(figure)
 
 
 def _quality_definitions(quality: Quality, index: int) -> list[dict[str, str]]:

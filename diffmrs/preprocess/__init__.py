@@ -10,6 +10,7 @@ from diffmrs.preprocess.eddy_current import (
     reference_mismatch,
 )
 from diffmrs.preprocess.eddy_phase import smooth_eddy_phase
+from diffmrs.preprocess.edited_alignment import align_edited
 from diffmrs.preprocess.editing import Edited, edit_difference, edit_order, edit_sum, edited_pair
 from diffmrs.preprocess.elementary import (
     apodise,
@@ -22,14 +23,22 @@ from diffmrs.preprocess.elementary import (
 )
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
+from diffmrs.preprocess.reference_peaks import CREATINE_CHOLINE, NAA, reference_peaks
+from diffmrs.preprocess.registration import Offsets, register, take_off
+from diffmrs.preprocess.robust_registration import Registered, register_robustly
 from diffmrs.preprocess.spatial_filter import hamming_filter
 from diffmrs.preprocess.water import remove_water
 
 __all__ = [
+    "CREATINE_CHOLINE",
+    "NAA",
     "Aligned",
     "Edited",
     "LipidOperator",
+    "Offsets",
+    "Registered",
     "TransientWeights",
+    "align_edited",
     "align_voxels",
     "apodise",
     "apply_lipid_operator",
@@ -49,6 +58,9 @@ __all__ = [
     "mask_from_data",
     "noise_covariance",
     "reference_mismatch",
+    "reference_peaks",
+    "register",
+    "register_robustly",
     "remove_dc_offset",
     "remove_water",
     "sensitivities_by_svd",
@@ -58,6 +70,7 @@ __all__ = [
     "shift_time",
     "smooth_eddy_phase",
     "suppress_lipids",
+    "take_off",
     "transient_weights",
     "truncate",
     "weighted_mean",

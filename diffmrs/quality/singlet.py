@@ -35,8 +35,8 @@ def singlet_of(
 ) -> Singlet:
     """Look at the tallest line in a window, phased by itself.
 
-    The ground is the mean of the spectrum 0.12 to 0.2 ppm to either side: broad signals below do not count. The noise is
-    that of neighbouring points of the plain spectrum, whose differences are free of anything smooth.
+    The ground is the mean of the spectrum 0.12 to 0.2 ppm to either side: broad signals below do not count. The noise
+    is that of neighbouring points of the plain spectrum, whose differences are free of anything smooth.
 
     Args:
         fid: the FID, neither zero-filled nor apodised, or the noise comes out too small.
