@@ -14,8 +14,9 @@ from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
 from diffmrs.preprocess.one_transient import Comparison, Matched, match, prepared
 from diffmrs.preprocess.registration import Offsets, angle, checked_points, take_off
 
-
 _FEW = 100  # transients, spread over all, from which the noise and the first template are taken
+_STRETCHES = 32  # of the FID, over which the power of a template is averaged
+_OUTSTANDING = 2.0  # times the power of its noise, below which a template counts for nothing
 
 
 class Registered(NamedTuple):
@@ -110,7 +111,8 @@ def register_robustly(
     onto = _first_template(fids[few, :n], sound[few], variance)
     found = one_round(onto, None)
     for later in range(1, rounds):
-        onto = _mean(found.aligned, found.amplitude, _weights(found, sound, n))
+        weight = _weights(found, sound, n)
+        onto = _without_noise(_mean(found.aligned, found.amplitude, weight), weight * found.amplitude, variance)
         found = one_round(onto, None if later == 1 else found.shift_hz)
     weight = _weights(found, sound, n)
     middle = _median(found.shift_hz, weight)
@@ -127,9 +129,7 @@ def register_robustly(
     late = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, its)[:, n:]
     mean = _mean(jnp.concatenate([found.aligned, late], axis=1), found.amplitude, weight) * scale
     time = jnp.asarray(acquisition.time_s(available), mean.real.dtype)
-    return _as_registered(
-        centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance
-    )
+    return _as_registered(centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance)
 
 
 def noise_variance(fids: Complex[Array, "transients points"], sound: Bool[Array, " transients"]) -> Float[Array, ""]:
@@ -157,13 +157,11 @@ def _as_registered(found: Matched, weight: Array, template: Array, variance: Arr
 
 
 def _first_template(fids: Array, sound: Array, variance: Array) -> Array:
-    """The transient most like all others, less noisy in its tail."""
+    """The transient most like all others, as far as it is not noise."""
     size = jnp.abs(stop_gradient(fids))
     middle = jnp.median(jnp.where(sound[:, None], size, jnp.nanmedian(size)), axis=0)
     apart = jnp.where(sound, jnp.sum((size - middle) ** 2, axis=1), jnp.inf)
-    power = middle**2 / jnp.log(2.0)
-    signal = jnp.maximum(power - stop_gradient(variance), 0.0)
-    return fids[jnp.argmin(apart)] * signal / jnp.maximum(power, jnp.finfo(power.dtype).tiny)
+    return _without_noise(fids[jnp.argmin(apart)], jnp.ones(1, variance.dtype), variance)
 
 
 def _weights(found: Matched, sound: Array, n: int) -> Array:
@@ -179,6 +177,18 @@ def _mean(aligned: Array, amplitude: Array, weight: Array) -> Array:
     """Least-squares template."""
     energy = jnp.sum(weight * amplitude**2)
     return (weight * amplitude).astype(aligned.dtype) @ aligned / jnp.maximum(energy, jnp.finfo(energy.dtype).tiny)
+
+
+def _without_noise(template: Array, weight: Array, variance: Array) -> Array:
+    """The template as far as it stands out of its own noise.
+
+    That noise is also in the transients it was made of: where there is nothing else, late in the FID and where shifts
+    tell most, each would stay at the shift it happens to have."""
+    own = variance * jnp.sum(weight**2) / jnp.maximum(jnp.sum(weight) ** 2, jnp.finfo(weight.dtype).tiny)
+    width = max(template.shape[-1] // _STRETCHES, 1)
+    level = jnp.full(width, 1.0 / width, weight.dtype)
+    power = stop_gradient(jnp.convolve(jnp.abs(template) ** 2, level, mode="same"))
+    return template * jnp.clip(1 - _OUTSTANDING * own / jnp.maximum(power, jnp.finfo(power.dtype).tiny), 0.0, 1.0)
 
 
 def _median(values: Array, weight: Array) -> Array:
