@@ -8,7 +8,7 @@ import numpy as np
 
 from diffmrs.data import Basis, MRSData, is_macromolecule
 from diffmrs.errors import InputError
-from diffmrs.preprocess import correct_eddy_currents, remove_water
+from diffmrs.preprocess import correct_eddy_currents, remove_water_from
 from diffmrs.resampling import resample
 from diffmrs.spins.macromolecules import macromolecule_basis, macromolecule_sets, nearest_measured_set
 
@@ -46,11 +46,7 @@ def without_eddy_currents(data: MRSData, water: MRSData) -> MRSData:
 
 def without_water(data: MRSData) -> MRSData:
     """The data with the residual water line removed from every FID; FIDs of zeros, or with NaN, stay as they are."""
-    rows = np.array(data.spectra)
-    for index, fid in enumerate(rows):
-        if np.isfinite(fid).all() and fid.any():
-            rows[index] = remove_water(fid, data.acquisition)
-    return data.with_fid(rows.reshape(data.fid.shape))
+    return remove_water_from(data)
 
 
 def with_macromolecules(basis: Basis, data: MRSData, choice: str | Basis | Sequence[str | Basis]) -> tuple[Basis, str]:

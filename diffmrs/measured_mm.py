@@ -14,7 +14,7 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting import fit
 from diffmrs.model import SplineBaseline
-from diffmrs.preprocess.water import damped_oscillations
+from diffmrs.preprocess.oscillations import damped_oscillations
 from diffmrs.priors.constraints import ParameterPrior
 from diffmrs.priors.heavy import heavy_spread
 from diffmrs.spins.macromolecules import macromolecule_basis, nearest_measured_set
@@ -88,7 +88,9 @@ def measured_macromolecules(
     if not 0 <= narrowest_ppm < 1:
         raise InputError(f"narrowest_ppm is {narrowest_ppm:g}; it must be at least 0 and below 1")
     acquisition, n_points = data.acquisition, data.n_points
-    poles, amplitudes = damped_oscillations(fid[_LEFT_OUT:], components)
+    # In the working precision there, in double precision here.
+    found = damped_oscillations(jnp.asarray(fid[_LEFT_OUT:], jnp.result_type(complex)), components)
+    poles, amplitudes = (np.asarray(part).astype(complex) for part in found)
     amplitudes = amplitudes / poles**_LEFT_OUT
     ppm = np.asarray(acquisition.hz_to_ppm(np.angle(poles) / (2 * np.pi * acquisition.dwell_time_s)))
     width_ppm = -np.log(np.abs(poles)) / (np.pi * acquisition.dwell_time_s * acquisition.spectrometer_frequency_mhz)

@@ -4,11 +4,7 @@ from diffmrs.preprocess.alignment import Aligned, align_voxels, shift_and_phase
 from diffmrs.preprocess.averaging import TransientWeights, transient_weights, weighted_mean
 from diffmrs.preprocess.coil_noise import noise_covariance
 from diffmrs.preprocess.coils import coil_weights, combine_coils, sensitivities_by_svd, sensitivities_from_water
-from diffmrs.preprocess.eddy_current import (
-    correct_eddy_currents,
-    correct_eddy_currents_smoothly,
-    reference_mismatch,
-)
+from diffmrs.preprocess.eddy_current import correct_eddy_currents, correct_eddy_currents_smoothly, reference_mismatch
 from diffmrs.preprocess.eddy_phase import smooth_eddy_phase
 from diffmrs.preprocess.edited_alignment import align_edited
 from diffmrs.preprocess.editing import Edited, edit_difference, edit_order, edit_sum, edited_pair
@@ -23,15 +19,18 @@ from diffmrs.preprocess.elementary import (
 )
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
+from diffmrs.preprocess.oscillations import damped_oscillations
 from diffmrs.preprocess.reference_peaks import CREATINE_CHOLINE, NAA, reference_peaks
 from diffmrs.preprocess.registration import Offsets, register, take_off
 from diffmrs.preprocess.robust_registration import Registered, register_robustly
 from diffmrs.preprocess.spatial_filter import hamming_filter
-from diffmrs.preprocess.water import remove_water
+from diffmrs.preprocess.water import LIPIDS_PPM, WATER_PPM, remove_water, remove_water_from
 
 __all__ = [
     "CREATINE_CHOLINE",
+    "LIPIDS_PPM",
     "NAA",
+    "WATER_PPM",
     "Aligned",
     "Edited",
     "LipidOperator",
@@ -47,6 +46,7 @@ __all__ = [
     "combine_coils",
     "correct_eddy_currents",
     "correct_eddy_currents_smoothly",
+    "damped_oscillations",
     "edit_difference",
     "edit_order",
     "edit_sum",
@@ -63,6 +63,7 @@ __all__ = [
     "register_robustly",
     "remove_dc_offset",
     "remove_water",
+    "remove_water_from",
     "sensitivities_by_svd",
     "sensitivities_from_water",
     "shift_and_phase",

@@ -1,75 +1,154 @@
-"""Removal of the residual water line: Hankel singular value decomposition (HSVD)."""
+"""Removal of residual water, or of lipids: damped oscillations found in a band of the spectrum are subtracted."""
 
+from functools import partial
+
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex
+from jax.sharding import Mesh
+from jaxtyping import Array, Complex
 
 from diffmrs.axes import Acquisition
+from diffmrs.data import MRSData
 from diffmrs.errors import InputError
+from diffmrs.fitting.engine import local_mesh, over_voxels
+from diffmrs.preprocess.chunks import in_chunks
+from diffmrs.preprocess.oscillations import check_components, damped_oscillations, powers
 
-_LAG = 512  # rows and columns of the Hankel matrix at the most: the water line is all in the first 1023 points
+WATER_PPM = (4.3, 5.0)
+LIPIDS_PPM = (0.0, 1.8)
+COMPONENTS = 20
+_RATE_PPM = 7.5  # what lies further than half of this from the band is folded, and folded it stays out of the band
+
+Bands = tuple[float, float] | tuple[tuple[float, float], ...]
 
 
 def remove_water(
-    fid: Complex[np.ndarray, " points"],
+    fid: Complex[Array | np.ndarray, " points"],
     acquisition: Acquisition,
     *,
-    band_ppm: tuple[float, float] = (4.3, 5.0),
-    components: int = 30,
-) -> Complex[np.ndarray, " points"]:
-    """Subtract all damped oscillations found between two chemical shifts.
+    band_ppm: Bands = WATER_PPM,
+    components: int = COMPONENTS,
+) -> Complex[Array, " points"]:
+    r"""Subtract all damped oscillations found between two chemical shifts.
 
-    The FID is written as a sum of damped oscillations whose number is given: their frequencies and dampings are the
-    eigenvalues of the shift within the signal subspace of a Hankel matrix (Barkhuijsen, de Beer & van Ormondt 1987, J
-    Magn Reson 73:553), their amplitudes follow by linear least squares. The subspace is found by orthogonal iteration
-    from a fixed start, so that the result is the same every run.
+    The FID is written as a sum of damped oscillations, metabolites included (`damped_oscillations`); those inside the
+    band are evaluated at every sample and subtracted. For 1H the band is first moved to zero frequency and the mean of
+    every few samples taken, which leaves a damped oscillation one and makes the problem small: its pole becomes
+    $z^d$, its amplitude changes by the mean of $1, z, \dots, z^{d-1}$.
+
+    A pure function for `jit` and `vmap`, the same every run. Its derivative is the true one, through poles and
+    amplitudes; only whether a pole lies inside the band is held fixed.
 
     Args:
-        fid: one FID.
+        fid: one FID. One of zeros only, or with NaN or infinite samples, comes back as it is.
         acquisition: its sampling.
-        band_ppm: where water is, ppm. Lines outside stay untouched.
-        components: oscillations fitted to the whole FID; more than there are lines does no harm.
+        band_ppm: lower and upper limit of what goes, ppm; `WATER_PPM` unless told otherwise. Lines outside stay
+            untouched. Several bands, such as `(WATER_PPM, LIPIDS_PPM)`, are taken one after the other.
+        components: oscillations found for each band, those outside of it included; more than there are lines does no
+            harm.
 
     Returns:
-        The FID without water.
+        The FID without what was found.
 
     Raises:
-        InputError: the band or the number of components is unusable, or the FID is not finite.
+        InputError: a band or the number of components is unusable.
     """
-    low, high = band_ppm
-    if not low < high:
-        raise InputError(f"water band is {low:g} to {high:g} ppm; the first limit must be the lower one")
-    if not np.isfinite(fid).all():
-        raise InputError("the FID holds NaN or infinite samples; water cannot be removed from it")
-    poles, amplitudes = damped_oscillations(fid, components)
-    ppm = acquisition.hz_to_ppm(np.angle(poles) / (2 * np.pi * acquisition.dwell_time_s))
-    water = (ppm > low) & (ppm < high)
-    oscillations = poles[None, water] ** np.arange(fid.size)[:, None]
-    return (fid - oscillations @ amplitudes[water]).astype(fid.dtype)
+    bands = _checked_bands(band_ppm)
+    samples = jnp.asarray(fid)
+    check_components(components, samples.shape[0] // _fold(acquisition, samples.shape[0], components))
+    return _without(samples, acquisition, bands, components)
 
 
-def damped_oscillations(
-    fid: Complex[np.ndarray, " points"], components: int
-) -> tuple[Complex[np.ndarray, " components"], Complex[np.ndarray, " components"]]:
-    """An FID as a sum of damped oscillations: poles (factor from one sample to the next) and complex amplitudes.
+def remove_water_from(
+    data: MRSData,
+    *,
+    band_ppm: Bands = WATER_PPM,
+    components: int = COMPONENTS,
+    mesh: Mesh | None = None,
+) -> MRSData:
+    """`remove_water` for every FID of a measurement, some hundreds at a time on all cores or on the accelerator.
+
+    Args:
+        data: any number of FIDs.
+        band_ppm: lower and upper limit of what goes, ppm, or several bands.
+        components: oscillations found for each band.
+        mesh: devices to use; all of this host unless told otherwise.
 
     Raises:
-        InputError: so many cannot be found.
+        InputError: a band or the number of components is unusable.
     """
-    lag = min(_LAG, fid.size // 2)
-    if not 1 <= components < lag // 2:
-        raise InputError(f"{components} components; between 1 and {lag // 2 - 1} can be found in {fid.size} points")
-    hankel = np.lib.stride_tricks.sliding_window_view(fid[: 2 * lag - 1].astype(complex), lag)
-    subspace = _leading_subspace(hankel, components)
-    poles = np.linalg.eigvals(np.linalg.lstsq(subspace[:-1], subspace[1:], rcond=None)[0])
-    poles = poles / np.maximum(np.abs(poles), 1.0)  # a growing oscillation is not a signal
-    oscillations = poles[None, :] ** np.arange(fid.size)[:, None]
-    return poles, np.linalg.lstsq(oscillations, fid, rcond=1e-10)[0]
+    bands = _checked_bands(band_ppm)
+    devices = local_mesh() if mesh is None else mesh
+    one_chunk = partial(_rows, acquisition=data.acquisition, bands=bands, components=components, mesh=devices)
+    rows = np.asarray(data.spectra)
+    return data.with_fid(in_chunks(one_chunk, rows).astype(rows.dtype, copy=False).reshape(data.fid.shape))
 
 
-def _leading_subspace(matrix: np.ndarray, rank: int, iterations: int = 12) -> np.ndarray:
-    """Orthonormal basis of the leading left singular vectors, [rows, rank]."""
-    oversampled = np.linalg.qr(matrix[:, : rank + 10])[0]
-    for _ in range(iterations):
-        oversampled = np.linalg.qr(matrix @ (matrix.conj().T @ oversampled))[0]
-    left = np.linalg.svd(oversampled.conj().T @ matrix, full_matrices=False)[0]
-    return (oversampled @ left)[:, :rank]
+@partial(jax.jit, static_argnames=("acquisition", "bands", "components", "mesh"))
+def _rows(
+    fids: Complex[Array, "spectra points"],
+    acquisition: Acquisition,
+    bands: tuple[tuple[float, float], ...],
+    components: int,
+    mesh: Mesh | None,
+) -> Complex[Array, "spectra points"]:
+    def one(fid: Array, _: tuple[()]) -> Array:
+        return remove_water(fid, acquisition, band_ppm=bands, components=components)
+
+    return over_voxels(one, fids, mesh=mesh)
+
+
+@partial(jax.jit, static_argnames=("acquisition", "bands", "components"))
+def _without(
+    fid: Complex[Array, " points"],
+    acquisition: Acquisition,
+    bands: tuple[tuple[float, float], ...],
+    components: int,
+) -> Complex[Array, " points"]:
+    usable = jnp.isfinite(fid).all() & (fid != 0).any()
+    # Noise takes the place of what cannot be used, so that nothing is divided by zero, not even in the derivative.
+    filler = np.random.default_rng(0).normal(size=(2, fid.shape[0]))
+    left = jnp.where(usable, fid, jnp.asarray(filler[0] + 1j * filler[1], fid.dtype))
+    for band in bands:
+        left = _without_band(left, acquisition, band, components)
+    return jnp.where(usable, left, fid)
+
+
+def _without_band(
+    fid: Complex[Array, " points"],
+    acquisition: Acquisition,
+    band: tuple[float, float],
+    components: int,
+) -> Complex[Array, " points"]:
+    n_points = fid.shape[0]
+    fold = _fold(acquisition, n_points, components)
+    ends_hz = np.sort(acquisition.ppm_to_hz(np.array(band)))
+    turn = np.exp(-2j * np.pi * ends_hz.mean() * acquisition.time_s(n_points))
+    moved = fid * jnp.asarray(turn, fid.dtype)
+    kept = n_points // fold * fold
+    poles, amplitudes = damped_oscillations(moved[:kept].reshape(-1, fold).mean(axis=1), components)
+    offset_hz = jnp.angle(jax.lax.stop_gradient(poles)) / (2 * np.pi * fold * acquisition.dwell_time_s)
+    inside = jnp.abs(offset_hz) < (ends_hz[1] - ends_hz[0]) / 2
+    between = powers(poles, np.arange(fold) / fold)  # from one mean to the next
+    at_start = jnp.where(inside, amplitudes / between.mean(axis=0), 0)
+    coarse = powers(poles, np.arange(-(-n_points // fold))) * at_start[None]
+    found = (coarse @ between.T).reshape(-1)[:n_points]
+    return fid - found * jnp.asarray(turn.conj(), fid.dtype)
+
+
+def _fold(acquisition: Acquisition, n_points: int, components: int) -> int:
+    """Over how many samples means are taken. Only the spectra of protons are known to be that narrow."""
+    if acquisition.nucleus != "1H":
+        return 1
+    widest = acquisition.bandwidth_hz / (_RATE_PPM * acquisition.spectrometer_frequency_mhz)
+    return max(1, min(int(widest), n_points // (4 * components + 8)))
+
+
+def _checked_bands(band_ppm: Bands) -> tuple[tuple[float, float], ...]:
+    several = isinstance(band_ppm[0], tuple | list)
+    bands = tuple((float(low), float(high)) for low, high in (band_ppm if several else (band_ppm,)))  # type: ignore[misc]
+    for low, high in bands:
+        if not low < high:
+            raise InputError(f"band is {low:g} to {high:g} ppm; the first limit must be the lower one")
+    return bands

@@ -5,22 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from diffmrs.axes import Acquisition
-from diffmrs.preprocess import apodise, apply_phase, remove_water, truncate, zero_fill
-from diffmrs.raw.options import LIPID_BAND_PPM, RawOptions
+from diffmrs.data import MRSData
+from diffmrs.preprocess import LIPIDS_PPM, apodise, apply_phase, remove_water_from, truncate, zero_fill
+from diffmrs.raw.options import RawOptions
 
 
 def without_lines(fid: np.ndarray, acquisition: Acquisition, options: RawOptions) -> np.ndarray:
     """FIDs of any leading shape without water, and without lipids where that is asked for."""
-    bands = [options.water_band_ppm] * options.remove_water + [LIPID_BAND_PPM] * options.remove_lipids
-    if not bands:
-        return fid
-    rows = fid.reshape(-1, fid.shape[-1])
-    good = np.isfinite(rows).all(axis=-1) & rows.any(axis=-1)
-    found = np.array(rows)
-    for band in bands:
-        for k in np.flatnonzero(good):
-            found[k] = np.asarray(remove_water(jnp.asarray(found[k]), acquisition, band_ppm=band))
-    return found.reshape(fid.shape)
+    bands = (options.water_band_ppm,) * options.remove_water + (LIPIDS_PPM,) * options.remove_lipids
+    return np.asarray(remove_water_from(MRSData(fid, acquisition), band_ppm=bands).fid) if bands else fid
 
 
 def finished(fid: np.ndarray, acquisition: Acquisition, options: RawOptions) -> np.ndarray:
@@ -60,7 +53,7 @@ def steps_of(options: RawOptions, coils: int, transients: int, ecc: bool) -> lis
         (options.average != "none" and transients > 1, "Signal averaging", f"{transients} transients, {how}"),
         (options.reference != "none", "Frequency and phase correction", f"onto the ppm axis: {options.reference}"),
         (options.remove_water, "Nuisance peak removal", f"water, {low:g} to {high:g} ppm, HSVD"),
-        (options.remove_lipids, "Nuisance peak removal", "lipids, {:g} to {:g} ppm, HSVD".format(*LIPID_BAND_PPM)),
+        (options.remove_lipids, "Nuisance peak removal", "lipids, {:g} to {:g} ppm, HSVD".format(*LIPIDS_PPM)),
         (
             options.phase0_rad or options.phase1_s,
             "Phasing",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from diffmrs.errors import InputError
+from diffmrs.preprocess import WATER_PPM
 
 CHOICES = {
     "coils": ("svd", "water"),
@@ -13,8 +14,6 @@ CHOICES = {
     "reference": ("auto", "cr-cho", "naa", "none"),
 }
 """What each step that has a choice may be."""
-
-WATER_BAND_PPM, LIPID_BAND_PPM = (4.3, 5.0), (0.3, 1.85)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class RawOptions:
     align_ppm: tuple[float, float] | None = None
     average: str = "weighted"
     remove_water: bool = True
-    water_band_ppm: tuple[float, float] = WATER_BAND_PPM
+    water_band_ppm: tuple[float, float] = WATER_PPM
     remove_lipids: bool = False
     reference: str = "auto"
     time_shift_s: float = 0.0
