@@ -14,7 +14,6 @@ from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
 from diffmrs.preprocess.one_transient import Comparison, Matched, match, prepared
 from diffmrs.preprocess.registration import Offsets, angle, checked_points, take_off
 
-
 _FEW = 100  # transients, spread over all, from which the noise and the first template are taken
 
 
@@ -53,7 +52,7 @@ def register_robustly(
     fids: Complex[Array, "transients points"],
     acquisition: Acquisition,
     *,
-    template: Complex[Array, " points"] | None = None,
+    template: Complex[Array, " samples"] | None = None,
     nuisances: tuple[Unstable, ...] = (WATER, LIPIDS),
     n_points: int | None = None,
     limit_hz: float = 60.0,
@@ -107,11 +106,18 @@ def register_robustly(
     if template is not None:
         found = one_round(template[:n], None)
         return _as_registered(found, _weights(found, sound, n), template, variance)
-    onto = _first_template(fids[few, :n], sound[few], variance)
-    found = one_round(onto, None)
-    for later in range(1, rounds):
-        onto = _mean(found.aligned, found.amplitude, _weights(found, sound, n))
-        found = one_round(onto, None if later == 1 else found.shift_hz)
+
+    def again(state: tuple[Array, Matched], near: bool) -> tuple[tuple[Array, Matched], None]:
+        found = one_round(state[0], state[1].shift_hz if near else None)
+        return (_mean(found.aligned, found.amplitude, _weights(found, sound, n)), found), None
+
+    onto = first_template(fids[few, :n], sound[few], variance)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: one_round(onto, None)))
+    state = onto, nothing
+    for near, times in ((False, min(rounds, 2)), (True, rounds - 2)):
+        if times > 0:
+            state = jax.lax.scan(lambda state, _, near=near: again(state, near), state, length=times)[0]
+    found = state[1]
     weight = _weights(found, sound, n)
     middle = _median(found.shift_hz, weight)
     towards = angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
@@ -127,9 +133,7 @@ def register_robustly(
     late = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, its)[:, n:]
     mean = _mean(jnp.concatenate([found.aligned, late], axis=1), found.amplitude, weight) * scale
     time = jnp.asarray(acquisition.time_s(available), mean.real.dtype)
-    return _as_registered(
-        centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance
-    )
+    return _as_registered(centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance)
 
 
 def noise_variance(fids: Complex[Array, "transients points"], sound: Bool[Array, " transients"]) -> Float[Array, ""]:
@@ -156,11 +160,11 @@ def _as_registered(found: Matched, weight: Array, template: Array, variance: Arr
     )
 
 
-def _first_template(fids: Array, sound: Array, variance: Array) -> Array:
+def first_template(fids: Array, sound: Array, variance: Array) -> Array:
     """The transient most like all others, less noisy in its tail."""
     size = jnp.abs(stop_gradient(fids))
-    middle = jnp.median(jnp.where(sound[:, None], size, jnp.nanmedian(size)), axis=0)
-    apart = jnp.where(sound, jnp.sum((size - middle) ** 2, axis=1), jnp.inf)
+    middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
+    apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
     power = middle**2 / jnp.log(2.0)
     signal = jnp.maximum(power - stop_gradient(variance), 0.0)
     return fids[jnp.argmin(apart)] * signal / jnp.maximum(power, jnp.finfo(power.dtype).tiny)
