@@ -78,7 +78,12 @@ def draw(
     spoiled = np.zeros(count, bool)
     if nuisances:
         n = count // 2
-        water = -20 * time * near(1, 0.1, n) * np.exp(-(near(100, 0.1, n) + 2j * np.pi * rng.normal(0, 0.02, (n, 1))) * time)
+        water = (
+            -20
+            * time
+            * near(1, 0.1, n)
+            * np.exp(-(near(100, 0.1, n) + 2j * np.pi * rng.normal(0, 0.02, (n, 1))) * time)
+        )
         lipids = -1j * near(1, 0.1, n) * np.exp((2j * np.pi * near(1400, 0.02, n) - near(300, 0.1, n)) * time)
         for added in (water, lipids):
             where = rng.integers(0, count, n)

@@ -47,7 +47,7 @@ def add_raw_arguments(parser: argparse.ArgumentParser) -> None:
     )
     steps.add_argument("--keep-water", action="store_true", help="leave the residual water line, to be fitted")
     steps.add_argument("--water-band", type=float, nargs=2, metavar=("LO", "HI"), help="ppm (default 4.3 5.0)")
-    steps.add_argument("--remove-lipids", action="store_true", help="also remove lines from 0.3 to 1.85 ppm")
+    steps.add_argument("--remove-lipids", action="store_true", help="also remove lines from 0 to 1.8 ppm")
     steps.add_argument("--hamming", action="store_true", help="filter a volume with a Hamming window over k-space")
     shown = parser.add_argument_group("sampling and phase (rarely needed before a fit)")
     shown.add_argument("--time-shift", type=float, default=0.0, metavar="MS", help="take off the start of each FID")

@@ -19,6 +19,7 @@ from diffmrs.preprocess.elementary import (
 )
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
+from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
 from diffmrs.preprocess.oscillations import damped_oscillations
 from diffmrs.preprocess.reference_peaks import CREATINE_CHOLINE, NAA, reference_peaks
 from diffmrs.preprocess.registration import Offsets, register, take_off
@@ -28,8 +29,10 @@ from diffmrs.preprocess.water import LIPIDS_PPM, WATER_PPM, remove_water, remove
 
 __all__ = [
     "CREATINE_CHOLINE",
+    "LIPIDS",
     "LIPIDS_PPM",
     "NAA",
+    "WATER",
     "WATER_PPM",
     "Aligned",
     "Edited",
@@ -37,6 +40,7 @@ __all__ = [
     "Offsets",
     "Registered",
     "TransientWeights",
+    "Unstable",
     "align_edited",
     "align_voxels",
     "apodise",

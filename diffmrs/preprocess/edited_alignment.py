@@ -49,7 +49,9 @@ def align_edited(
         InputError: there is one condition only, or an option is unusable.
     """
     if fids.shape[0] < 2:
-        raise InputError(f"{fids.shape[0]} condition; an edited series has two at least, [conditions, transients, points]")
+        raise InputError(
+            f"{fids.shape[0]} condition; an edited series has two at least, [conditions, transients, points]"
+        )
     found = jax.vmap(
         lambda one: register_robustly(
             one, acquisition, nuisances=nuisances, n_points=n_points, limit_hz=limit_hz, rounds=rounds

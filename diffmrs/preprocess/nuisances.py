@@ -54,7 +54,9 @@ def nuisance_directions(
     for kind in kinds:
         (low, high), (slow, fast) = kind
         if not (low < high and 0 < slow < fast):
-            raise InputError(f"an unstable signal has the band {low:g} to {high:g} ppm and decays from {slow:g} to {fast:g} /s")
+            raise InputError(
+                f"an unstable signal has the band {low:g} to {high:g} ppm and decays from {slow:g} to {fast:g} /s"
+            )
         width = (high - low) * acquisition.spectrometer_frequency_mhz
         hz = acquisition.ppm_to_hz(np.linspace(low, high, 2 + int(4 * width / slow)))
         rate = np.geomspace(slow, fast, 10)

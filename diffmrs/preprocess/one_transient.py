@@ -134,9 +134,7 @@ class Template(NamedTuple):
     sd: Float[Array, ""]
 
 
-def prepared(
-    template: Complex[Array, " points"], noise_variance: Float[Array, ""], comparison: Comparison
-) -> Template:
+def prepared(template: Complex[Array, " points"], noise_variance: Float[Array, ""], comparison: Comparison) -> Template:
     """A template for `match`; noise variance of a complex sample: twice that of its real part."""
     directions = jnp.asarray(comparison.directions, template.dtype)
     tiny = jnp.finfo(template.real.dtype).tiny
@@ -253,4 +251,4 @@ def _search_products(products: Complex[Array, "rows points"], comparison: Compar
     sums = jnp.fft.fft(_block_sums(products, comparison.block), comparison.filled)[:, comparison.bins]
     turns = comparison.bins / comparison.filled  # per block
     delay = np.exp(-1j * np.pi * turns * (1 - 1 / comparison.block)) / np.sinc(turns)
-    return sums * jnp.asarray(delay, sums.dtype)
+    return sums * jnp.asarray(delay, sums.dtype)[None]

@@ -20,7 +20,7 @@ NAA = (2.008,)
 
 _BESIDE_PPM = 0.15  # of the peaks that is compared
 _ORDER = 2  # of the complex polynomial under them
-_FILL = 2  # zero filling of the search
+_FILL = 2  # zero filling
 _WIDTHS_HZ = (2.0, 4.0, 8.0, 16.0)  # tried in the search
 
 
@@ -67,11 +67,12 @@ def reference_peaks(
     x = fid / size
     coarse, width = _search(stop_gradient(x), acquisition, peaks_ppm, margin, bins)
     x = x * jnp.exp(-2j * jnp.pi * coarse * time)
-    window, smooth = _window(acquisition, n, peaks_ppm, _BESIDE_PPM, _ORDER)
+    window, smooth = _window(acquisition, _FILL * n, peaks_ppm, _BESIDE_PPM, _ORDER)
     smooth = jnp.asarray(smooth, real)
 
     def sharp(fids: Array) -> Array:
-        seen = spectrum_of(fids)[..., window]
+        filled = jnp.concatenate([fids, jnp.zeros((*fids.shape[:-1], (_FILL - 1) * n), fids.dtype)], axis=-1)
+        seen = spectrum_of(filled)[..., window]
         return seen - (seen @ smooth) @ smooth.T
 
     def parts(place: Array, seen: Array) -> tuple[Array, Array]:

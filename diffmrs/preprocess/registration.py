@@ -37,7 +37,7 @@ class Offsets(NamedTuple):
 
 def register(
     fid: Complex[Array, " points"],
-    reference: Complex[Array, " points"],
+    reference: Complex[Array, " samples"],
     acquisition: Acquisition,
     *,
     n_points: int | None = None,
@@ -111,9 +111,7 @@ def register(
     return Offsets(shift[0], angle(product), _over(absolute(product), energy) * size / size_r, likeness, converged)
 
 
-def take_off(
-    fid: Complex[Array, " points"], acquisition: Acquisition, offsets: Offsets
-) -> Complex[Array, " points"]:
+def take_off(fid: Complex[Array, " points"], acquisition: Acquisition, offsets: Offsets) -> Complex[Array, " points"]:
     r"""The FID without its shift and phase: $x(t)\,e^{-i(2\pi\Delta t+\varphi)}$. Its amplitude stays."""
     time = jnp.asarray(acquisition.time_s(fid.shape[-1]), fid.real.dtype)
     return fid * jnp.exp(-1j * (2 * jnp.pi * offsets.shift_hz * time + offsets.phase_rad))
@@ -168,9 +166,7 @@ class _Window(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _window(
-    acquisition: Acquisition, n: int, window_ppm: tuple[float, float], baseline_order: int | None
-) -> _Window:
+def _window(acquisition: Acquisition, n: int, window_ppm: tuple[float, float], baseline_order: int | None) -> _Window:
     acquisition.window(n, window_ppm)
     ppm = acquisition.hz_to_ppm(np.fft.fftfreq(n, acquisition.dwell_time_s))
     low, high = window_ppm

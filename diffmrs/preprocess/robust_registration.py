@@ -54,7 +54,7 @@ def register_robustly(
     fids: Complex[Array, "transients points"],
     acquisition: Acquisition,
     *,
-    template: Complex[Array, " points"] | None = None,
+    template: Complex[Array, " samples"] | None = None,
     nuisances: tuple[Unstable, ...] = (WATER, LIPIDS),
     n_points: int | None = None,
     limit_hz: float = 60.0,
@@ -108,12 +108,20 @@ def register_robustly(
     if template is not None:
         found = one_round(template[:n], None)
         return _as_registered(found, _weights(found, sound, n), template, variance)
-    onto = _first_template(fids[few, :n], sound[few], variance)
-    found = one_round(onto, None)
-    for later in range(1, rounds):
+
+    def again(state: tuple[Array, Matched], near: bool) -> tuple[tuple[Array, Matched], None]:
+        found = one_round(state[0], state[1].shift_hz if near else None)
         weight = _weights(found, sound, n)
-        onto = _without_noise(_mean(found.aligned, found.amplitude, weight), weight * found.amplitude, variance)
-        found = one_round(onto, None if later == 1 else found.shift_hz)
+        mean = _mean(found.aligned, found.amplitude, weight)
+        return (_without_noise(mean, weight * found.amplitude, variance), found), None
+
+    onto = first_template(fids[few, :n], sound[few], variance)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: one_round(onto, None)))
+    state = onto, nothing
+    for near, times in ((False, min(rounds, 2)), (True, rounds - 2)):
+        if times > 0:
+            state = jax.lax.scan(lambda state, _, near=near: again(state, near), state, length=times)[0]
+    found = state[1]
     weight = _weights(found, sound, n)
     middle = _median(found.shift_hz, weight)
     towards = angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
@@ -156,11 +164,11 @@ def _as_registered(found: Matched, weight: Array, template: Array, variance: Arr
     )
 
 
-def _first_template(fids: Array, sound: Array, variance: Array) -> Array:
+def first_template(fids: Array, sound: Array, variance: Array) -> Array:
     """The transient most like all others, as far as it is not noise."""
     size = jnp.abs(stop_gradient(fids))
-    middle = jnp.median(jnp.where(sound[:, None], size, jnp.nanmedian(size)), axis=0)
-    apart = jnp.where(sound, jnp.sum((size - middle) ** 2, axis=1), jnp.inf)
+    middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
+    apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
     return _without_noise(fids[jnp.argmin(apart)], jnp.ones(1, variance.dtype), variance)
 
 

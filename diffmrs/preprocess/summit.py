@@ -33,23 +33,23 @@ def summit(
     start, frozen = jax.lax.stop_gradient((start, data))
     slope = jax.grad(height)
 
-    def newton(x: Array, data: Any) -> Array:
-        # The sizes of the eigenvalues make every step uphill; a ridge of rounding size is not walked along.
-        value, axes = bends(x)
-        steep = jnp.maximum(jnp.abs(value), 1e-5 * jnp.max(jnp.abs(value)) + jnp.finfo(x.dtype).tiny)
-        return (axes @ ((axes.T @ (slope(x, data) * reach)) / steep)) * reach
-
     def bends(x: Array) -> tuple[Array, Array]:
         curvature = jax.jacfwd(jax.jacfwd(height))(x, frozen) * reach[:, None] * reach[None, :]
         if x.size == 1:
             return curvature[0], jnp.ones_like(curvature)
         return jnp.linalg.eigh(curvature)
 
-    x = jax.lax.fori_loop(
-        0, _STEPS, lambda _, x: jnp.clip(x + newton(x, frozen), start - reach, start + reach), start
-    )
-    x = jax.lax.stop_gradient(x)
-    step = newton(x, data)
-    settled = jnp.all(jnp.abs(jax.lax.stop_gradient(step)) < 1e-2 * reach) & (bends(x)[0][-1] < 0)
+    def newton(x: Array, data: Any, value: Array, axes: Array) -> Array:
+        # The sizes of the eigenvalues make every step uphill; a ridge of rounding size is not walked along.
+        steep = jnp.maximum(jnp.abs(value), 1e-5 * jnp.max(jnp.abs(value)) + jnp.finfo(x.dtype).tiny)
+        return (axes @ ((axes.T @ (slope(x, data) * reach)) / steep)) * reach
+
+    def step(_: Any, x: Array) -> Array:
+        return jnp.clip(x + newton(x, frozen, *bends(x)), start - reach, start + reach)
+
+    x = jax.lax.stop_gradient(jax.lax.fori_loop(0, _STEPS, step, start))
+    value, axes = jax.lax.stop_gradient(bends(x))
+    last = newton(x, data, value, axes)
+    settled = jnp.all(jnp.abs(jax.lax.stop_gradient(last)) < 1e-2 * reach) & (value[-1] < 0)
     inside = jnp.all(jnp.abs(x - start) < reach)
-    return jnp.where(settled, x + step, x), settled & inside
+    return jnp.where(settled, x + last, x), settled & inside

@@ -33,7 +33,7 @@ class RawOptions:
         average: `"weighted"` by likelihood, outliers left out; `"mean"`; `"none"` keeps all transients.
         remove_water: whether the residual water line is taken away.
         water_band_ppm: where it is, ppm.
-        remove_lipids: whether lines at 0.3 to 1.85 ppm are taken away as well.
+        remove_lipids: whether lines at 0 to 1.8 ppm are taken away as well.
         reference: lines whose known place and zero phase set frequency and phase at the end: `"cr-cho"`, `"naa"` or
             `"none"`; `"auto"` is creatine and choline for 1H.
         time_shift_s: time taken off the start of each FID, s; negative where points are missing.
