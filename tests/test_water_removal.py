@@ -115,7 +115,7 @@ def test_the_gradient_has_the_working_precision_and_is_finite_beside_a_bad_fid()
         cleaned = jax.vmap(lambda one: remove_water(one, ACQUISITION, components=12))(rows)
         return jnp.sum(weights[None] * cleaned[:2]).real
 
-    gradient = np.asarray(jax.grad(total)(rows))
+    gradient = np.asarray(jax.jit(jax.grad(total))(rows))
     assert gradient.dtype == PRECISION
     assert np.isfinite(gradient[:2]).all()
     np.testing.assert_allclose(gradient[1], weights, rtol=1e-6)  # what comes back as it was
