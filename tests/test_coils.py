@@ -211,14 +211,14 @@ def test_measured_weights_lose_next_to_nothing():
         assert gain / array.gain > 0.998
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_mixing_the_coils_changes_nothing(seed):
     generator = np.random.default_rng(seed)
-    array = Coils(coils=4, seed=seed)
-    u, v = (np.linalg.qr(complex_normal(generator, 4, 4))[0] for _ in range(2))
-    mixing = u @ np.diag(np.exp(generator.uniform(-1, 1, 4))) @ v  # condition number of at most e²
-    measured = array.sees(WATER, transients=2)
+    array = Coils(seed=seed)
+    u, v = (np.linalg.qr(complex_normal(generator, 6, 6))[0] for _ in range(2))
+    mixing = u @ np.diag(np.exp(generator.uniform(-1, 1, 6))) @ v  # condition number of at most e²
+    measured = array.sees(WATER)
     mixed = np.tensordot(mixing, measured, axes=1)
     results = []
     for samples, covariance in ((measured, array.covariance), (mixed, mixing @ array.covariance @ mixing.conj().T)):
@@ -236,21 +236,19 @@ def test_scale_and_phase_of_sensitivities_come_back_inverted():
     np.testing.assert_allclose(combine_one(one, 2j * s, 5 * c), plain / 2j, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
-def test_precision_is_kept_under_jit_and_vmap(dtype):
-    if dtype == np.complex128 and not jax.config.jax_enable_x64:
-        pytest.skip("needs float64")
-    array = Coils(coils=3)
-    voxels = jnp.asarray(np.stack([array.sees(WATER, 2), array.sees(1j * WATER, 2)]), dtype)
+def test_precision_is_kept_under_jit_and_vmap():
+    array = Coils()
+    voxels = jnp.asarray(np.stack([array.sees(WATER), array.sees(1j * WATER)]), jnp.complex64)
 
     def whole(measured):
-        covariance = measure_noise(measured)
-        sensitivities = sensitivities_by_svd(measured, covariance)
-        return jax.vmap(combine_coils, (1, None, None))(measured, sensitivities, covariance)
+        covariance = noise_covariance(measured)
+        return combine_coils(measured[:, 0], sensitivities_by_svd(measured, covariance), covariance)
 
     together = jax.jit(jax.vmap(whole))(voxels)
-    assert together.dtype == dtype
-    np.testing.assert_allclose(together[1], whole(voxels[1]), atol=1e-3 * np.abs(together[1]).max())
+    assert together.dtype == jnp.complex64
+    covariance = measure_noise(voxels[1])
+    alone = combine_one(voxels[1][:, 0], METHODS["svd"](voxels[1], covariance), covariance)
+    np.testing.assert_allclose(together[1], alone, atol=1e-3 * np.abs(alone).max())
 
 
 def test_derivatives_agree_with_finite_differences(x64):
@@ -274,7 +272,7 @@ def test_measured_water_and_metabolites_agree_on_the_coils(data_dir):
     folder = data_dir / "03_steam_7t_multicoil"
 
     def scan(name):
-        return jnp.asarray(np.asarray(read_data(folder / name).fid)[0, 0, 0])
+        return jnp.asarray(np.asarray(read_data(folder / name).fid)[0, 0, 0, :, :2])
 
     water, metabolites = scan("steam7t_wref_ecc_raw_4coil_2avg.nii.gz"), scan("steam7t_metab_raw_4coil_16avg.nii.gz")
     covariance, again = measure_noise(metabolites), measure_noise(water)
