@@ -29,6 +29,7 @@ from diffmrs.raw.options import RawOptions
 
 Scans = tuple[np.ndarray | None, np.ndarray | None]
 
+_COMPARED_PPM = (0.5, 3.7)  # further up residual water varies more than transients do
 _ROUNDS = 3  # of registration to a mean that is made anew
 
 
@@ -200,7 +201,13 @@ def _registered(fid: jax.Array, acquisition: Acquisition, window_ppm: tuple[floa
 
 @partial(jax.jit, static_argnames="acquisition")
 def _weights(fid: jax.Array, acquisition: Acquisition):  # type: ignore[no-untyped-def]
-    return jax.vmap(lambda one: transient_weights(one, acquisition))(fid)
+    window = _COMPARED_PPM if acquisition.nucleus == "1H" else _whole(acquisition, fid.shape[-1])
+    return jax.vmap(lambda one: transient_weights(one, acquisition, window_ppm=window))(fid)
+
+
+def _whole(acquisition: Acquisition, n_points: int) -> tuple[float, float]:
+    ppm = acquisition.ppm(n_points)
+    return float(ppm.min()), float(ppm.max())
 
 
 @partial(jax.jit, static_argnames=("acquisition", "lines"))
