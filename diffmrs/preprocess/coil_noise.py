@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.errors import InputError
-from diffmrs.preprocess.robust import median_of
+from diffmrs.preprocess.robust import median_of, root_of
 
 _BAND = (0.20, 0.45)  # of the bandwidth: beyond lines, short of the band edge
 _FLAT = 0.34  # receiver filters thin the noise beyond (measured: Siemens VB17, from 0.35)
@@ -54,7 +54,7 @@ def noise_covariance(fid: Complex[Array, "coils *more points"]) -> Complex[Array
             f"{points.shape[1]} points of noise for {coils} coils; at least three for each are needed: "
             "longer FIDs or more transients"
         )
-    sd = jnp.sqrt(median_of(jnp.abs(points) ** 2, jnp.abs(points) > 0) / math.log(2))  # median of an exponential
+    sd = root_of(median_of(jnp.abs(points) ** 2, jnp.abs(points) > 0) / math.log(2))  # median of an exponential
     alive = sd > 0
     points = points / jnp.where(alive, sd, 1.0)[:, None]
 
