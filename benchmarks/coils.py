@@ -1,6 +1,6 @@
 """Coil combination: the share of the best possible signal-to-noise ratio that is reached, simulated and measured.
 
-Usage: python benchmarks/coils.py [--sets 50]
+Usage: python benchmarks/coils.py [--sets 20]
 """
 
 from pathlib import Path
@@ -85,7 +85,7 @@ def measured(file: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    options = arguments(__doc__, sets=50)
+    options = arguments(__doc__, sets=20)
     results: dict[str, dict[str, float]] = {}
     for coils in (8, 32):
         for transients in (1, 4, 16):

@@ -251,20 +251,20 @@ def test_precision_is_kept_under_jit_and_vmap():
     np.testing.assert_allclose(together[1], alone, atol=1e-3 * np.abs(alone).max())
 
 
-def test_derivatives_agree_with_finite_differences(x64):
+def test_derivatives_agree_with_finite_differences_beside_an_empty_voxel(x64):
     array = Coils(coils=3)
     short = np.exp(-30 * TIME[:128]) * 20
     measured = array.sees(short, transients=2)
-    direction = jnp.asarray(complex_normal(np.random.default_rng(3), *measured.shape))
+    direction = complex_normal(np.random.default_rng(3), *measured.shape)
+    measured, direction = (jnp.asarray(np.stack([part, 0 * part])) for part in (measured, direction))
     other = jnp.asarray(array.sees(short, transients=1))[:, 0]
 
-    def combined(step):
-        moved = jnp.asarray(measured) + step * direction
-        covariance = noise_covariance(moved)
-        found = sensitivities_by_svd(moved, covariance), sensitivities_from_water(moved)
+    def combined(measured):
+        covariance = noise_covariance(measured)
+        found = sensitivities_by_svd(measured, covariance), sensitivities_from_water(measured)
         return [combine_coils(other, sensitivities, covariance) for sensitivities in found]
 
-    check_derivative(combined)
+    check_derivative(lambda step: jax.vmap(combined)(measured + step * direction))
 
 
 @pytest.mark.data

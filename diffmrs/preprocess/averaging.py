@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.axes import Acquisition, spectrum_of
 from diffmrs.errors import InputError
-from diffmrs.preprocess.robust import median_of, spread_of
+from diffmrs.preprocess.robust import median_of, root_of, spread_of
 
 _ROUNDS = 8  # of reweighting; the weights of 16 transients then stand still to 1e-4
 _DEGREES = 60.0  # of freedom of the Student t distribution that distances are drawn from
@@ -93,7 +93,7 @@ def transient_weights(
     taper = np.cos(0.5 * np.pi * np.clip(2 * np.arange(n) / n - 1, 0, 1)) ** 2  # level, then a quarter of a wave
     usable = jnp.isfinite(fids).all(axis=1) & (fids != 0).any(axis=1)
     start = jnp.where(usable[:, None], fids[:, :n], 0)
-    size = jnp.sqrt(median_of(jnp.sum(jnp.abs(start) ** 2, axis=1), usable))
+    size = root_of(median_of(jnp.sum(jnp.abs(start) ** 2, axis=1), usable))
     start = start * (jnp.asarray(taper, size.dtype) / jnp.where(size > 0, size, 1.0))[None, :]
     time = jnp.asarray(acquisition.time_s(n) / (n * acquisition.dwell_time_s), size.dtype)
     points, slopes = spectrum_of(start)[:, window], spectrum_of(start * time[None, :])[:, window]
@@ -151,7 +151,7 @@ def _judged(
     found = rest @ jnp.stack([along, across]).conj().T
     parts = jnp.concatenate([found.real, found.imag], axis=1).T  # [directions, transients]
     parts = parts - median_of(parts, usable[None, :])[:, None]
-    noise = jnp.sqrt(0.5 * usual / free)
+    noise = root_of(0.5 * usual / free)
     widest = jnp.maximum(spread_of(parts, usable[None, :]), noise)[:, None]
     power = jnp.sum((parts / jnp.where(widest > 0, widest, 1.0)) ** 2, axis=0) / _DIRECTIONS
     by_change = (jnp.cbrt(jnp.maximum(power, 1e-6)) - (1 - 2 / (9 * _DIRECTIONS))) / math.sqrt(2 / (9 * _DIRECTIONS))

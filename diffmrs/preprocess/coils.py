@@ -6,6 +6,7 @@ from jaxtyping import Array, Complex
 
 from diffmrs.errors import InputError
 from diffmrs.preprocess.coil_noise import finite_transients, noise_covariance, whitening_root, without_correlation
+from diffmrs.preprocess.robust import root_of
 
 __all__ = ["coil_weights", "combine_coils", "noise_covariance", "sensitivities_by_svd", "sensitivities_from_water"]
 
@@ -33,7 +34,7 @@ def sensitivities_by_svd(
     rows = finite_transients(reference.reshape(reference.shape[0], -1, reference.shape[-1]))
     root, sd = whitening_root(covariance)
     samples = rows.reshape(rows.shape[0], -1) / sd[:, None]
-    samples = samples / jnp.maximum(jnp.abs(samples).max(), jnp.finfo(samples.real.dtype).tiny)
+    samples = samples / _positive(jnp.abs(samples).max())
     white = jax.scipy.linalg.solve_triangular(root, samples, lower=True)
     leading = _leading_vector(white @ white.conj().T)
     return _turned(_unit(sd * (root @ leading)), rows, covariance)
@@ -63,7 +64,7 @@ def sensitivities_from_water(
         raise InputError(f"n_first is {n_first}; between 1 and {reference.shape[-1]} points can count")
     rows = finite_transients(reference.reshape(reference.shape[0], -1, reference.shape[-1]))
     first = rows[..., :n_first].reshape(rows.shape[0], -1)
-    first = first / jnp.maximum(jnp.abs(first).max(), jnp.finfo(first.real.dtype).tiny)
+    first = first / _positive(jnp.abs(first).max())
     strongest = jnp.argmax(jnp.sum(jnp.abs(first) ** 2, axis=1))
     return _turned(_unit(first @ first[strongest].conj()), rows, jnp.eye(rows.shape[0], dtype=rows.dtype))
 
@@ -77,10 +78,10 @@ def coil_weights(
     per sample is $1/(s^H C^{-1} s)$ (Roemer et al. 1990, Magn Reson Med 16:192, eq. 32). Zero for coils of zeros; all
     zero when no coil sees anything.
     """
-    size = jnp.sqrt(jnp.sum(jnp.abs(sensitivities) ** 2))
-    safe = jnp.where(size > 0, size, 1.0)
+    size = root_of(jnp.sum(jnp.abs(sensitivities) ** 2))
+    safe = _positive(size)
     whitened, gain = _whitened(sensitivities / safe, covariance)
-    return (whitened / (jnp.where(gain > 0, gain, 1.0) * safe)).conj()
+    return (whitened / (_positive(gain) * safe)).conj()
 
 
 def combine_coils(
@@ -111,23 +112,27 @@ def _whitened(sensitivities: Array, covariance: Array) -> tuple[Array, Array]:
 
 def _leading_vector(gram: Array) -> Array:
     """Eigenvector of the largest eigenvalue of a Hermitian matrix, by repeated squaring. [coils]"""
-    tiny = jnp.finfo(gram.real.dtype).tiny
 
     def squared(power: Array, _: None) -> tuple[Array, None]:
         power = power @ power
-        return power / jnp.maximum(jnp.trace(power).real, tiny), None
+        return power / _positive(jnp.trace(power).real), None
 
-    power, _ = jax.lax.scan(squared, gram / jnp.maximum(jnp.trace(gram).real, tiny), None, length=_SQUARINGS)
+    power, _ = jax.lax.scan(squared, gram / _positive(jnp.trace(gram).real), None, length=_SQUARINGS)
     return power[:, jnp.argmax(jnp.diagonal(power).real)]
 
 
 def _unit(vector: Array) -> Array:
     power = jnp.sum(jnp.abs(vector) ** 2)
-    return jnp.where(power > 0, vector, 0) / jnp.sqrt(jnp.where(power > 0, power, 1.0))
+    return jnp.where(power > 0, vector, 0) / jnp.sqrt(_positive(power))
 
 
 def _turned(sensitivities: Array, rows: Array, covariance: Array) -> Array:
     """Sensitivities with the phase at which the combined reference starts real and positive."""
     start = coil_weights(sensitivities, covariance) @ jnp.sum(rows[..., 0], axis=1)
     size = jnp.abs(start)
-    return sensitivities * (jnp.where(size > 0, start, 1.0) / jnp.where(size > 0, size, 1.0))
+    return sensitivities * (jnp.where(size > 0, start, 1.0) / _positive(size))
+
+
+def _positive(number: Array) -> Array:
+    """A divisor: 1 instead of nothing."""
+    return jnp.where(number > 0, number, 1.0)

@@ -66,8 +66,8 @@ def smooth_eddy_phase(
         factor = jax.scipy.linalg.cho_factor(unit, lower=True)
         return jax.scipy.linalg.cho_solve(factor, rows @ (weight * phase) / scale) / scale
 
-    turn = jnp.angle(jnp.sum(water[1:] * water[:-1].conj()))
-    straight = turn * jnp.arange(n, dtype=real) + jnp.angle(jnp.where(water[0] == 0, 1.0, water[0]))
+    turn = _angle(jnp.sum(water[1:] * water[:-1].conj()))
+    straight = turn * jnp.arange(n, dtype=real) + _angle(water[0])
     bent = jnp.unwrap(_angle(water * jnp.exp(-1j * straight)))
     phase = straight + rows.T @ solved(weight, bent)
 

@@ -20,3 +20,8 @@ def median_of(values: Float[Array, "*batch n"], counts: Bool[Array, "*#batch n"]
 def spread_of(values: Float[Array, "*batch n"], counts: Bool[Array, "*#batch n"]) -> Float[Array, "*batch"]:
     """Standard deviation along the last axis, from the median distance to the median of the values that count."""
     return MAD_TO_SD * median_of(jnp.abs(values - median_of(values, counts)[..., None]), counts)
+
+
+def root_of(values: Float[Array, "*any"]) -> Float[Array, "*any"]:
+    """Square root; 0 with a derivative of 0 where there is nothing."""
+    return jnp.where(values > 0, jnp.sqrt(jnp.where(values > 0, values, 1.0)), 0.0)
