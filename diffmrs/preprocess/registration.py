@@ -167,7 +167,7 @@ class _Window(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _window(acquisition: Acquisition, n: int, window_ppm: tuple[float, float], baseline_order: int | None) -> _Window:
-    acquisition.window(n, window_ppm)
+    acquisition.window(2 * n, window_ppm)  # refuses windows of fewer than 8 points
     ppm = acquisition.hz_to_ppm(np.fft.fftfreq(n, acquisition.dwell_time_s))
     low, high = window_ppm
     root = np.sin(0.5 * np.pi * np.clip(np.minimum(ppm - low, high - ppm) / _TAPER_PPM, 0.0, 1.0))
