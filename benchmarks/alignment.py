@@ -178,10 +178,8 @@ def table(case: dict, nuisances: bool) -> list[str]:
 
 
 def as_markdown(results: dict) -> str:
-    lines = [
-        f"`{results['command']}`, {results['transients']} transients, of which the peaks got {SLOW}; outlier: {results['outlier']}.",
-        "",
-    ]
+    counts = f"{results['transients']} transients, {SLOW} for the peaks"
+    lines = [f"`{results['command']}`, {counts}; outlier: {results['outlier']}.", ""]
     for title, case in results["cases"].items():
         lines += [f"**{title}**", "", *table(case, "contaminated" in title), ""]
     lines += ["| published | all | clean | contaminated |", "|---|---|---|---|"]

@@ -54,7 +54,7 @@ def test_unstable_water_and_lipids_do_little_harm():
 
 
 def test_template_and_conventions():
-    fids, shift, phase = drawn(120, span_hz=10.0, span_rad=1.0, noise_sd=NOISE, seed=5)
+    fids, shift, _ = drawn(120, span_hz=10.0, span_rad=1.0, noise_sd=NOISE, seed=5)
     found = BLIND(single(fids))
     assert abs(np.median(found.shift_hz)) < 1.0
     weight = found.weight * found.amplitude
@@ -70,7 +70,7 @@ def test_template_and_conventions():
 
 
 def test_spoiled_transients_count_less_and_nan_not_at_all():
-    fids, shift, phase = drawn(120, span_hz=10.0, noise_sd=NOISE, seed=2)
+    fids, shift, _ = drawn(120, span_hz=10.0, noise_sd=NOISE, seed=2)
     rng = np.random.default_rng(0)
     fids[7] = moved(3.0, 0.0, lines_fid([(2.6, 300, 0, 20)], n_points=POINTS)) + noise((POINTS,), NOISE, 3)
     fids[11] = np.nan

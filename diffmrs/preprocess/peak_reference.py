@@ -67,8 +67,8 @@ def reference_peaks(
     x = fid / size
     coarse, width = _search(stop_gradient(x), acquisition, peaks_ppm, margin, bins)
     x = x * jnp.exp(-2j * jnp.pi * coarse * time)
-    window, smooth = _window(acquisition, _FILL * n, peaks_ppm, _BESIDE_PPM, _ORDER)
-    smooth = jnp.asarray(smooth, real)
+    window, polynomials = _window(acquisition, _FILL * n, peaks_ppm, _BESIDE_PPM, _ORDER)
+    smooth = jnp.asarray(polynomials, real)
 
     def sharp(fids: Array) -> Array:
         filled = jnp.concatenate([fids, jnp.zeros((*fids.shape[:-1], (_FILL - 1) * n), fids.dtype)], axis=-1)
@@ -127,8 +127,8 @@ def _search(
     """The best shift, Hz, and width, Hz, of those tried."""
     n = x.shape[-1]
     time = acquisition.time_s(n)
-    window, smooth = _window(acquisition, n, peaks_ppm, _BESIDE_PPM + margin_ppm, _ORDER + 2)
-    smooth = jnp.asarray(smooth, x.real.dtype)
+    window, polynomials = _window(acquisition, n, peaks_ppm, _BESIDE_PPM + margin_ppm, _ORDER + 2)
+    smooth = jnp.asarray(polynomials, x.real.dtype)
     seen = spectrum_of(x)[window]
     seen = seen - (seen @ smooth) @ smooth.T
     sharp = jnp.fft.ifft(jnp.fft.ifftshift(jnp.zeros_like(x).at[window].set(seen))) * n

@@ -1,7 +1,7 @@
 """Frequency and phase of one FID against another: spectral registration in the time domain or over a ppm range."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -161,8 +161,8 @@ class _Window(NamedTuple):
     """What is seen of a spectrum, in the order of `jnp.fft.fft`: weights, [n], and what is left out of the weighted
     spectrum, orthonormal columns, [n, orders]."""
 
-    root: Array
-    smooth: Array
+    root: Any
+    smooth: Any
 
 
 @lru_cache(maxsize=16)

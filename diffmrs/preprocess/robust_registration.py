@@ -1,5 +1,6 @@
 """All transients of a measurement onto one frequency and phase, without a template, whatever water and lipids do."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -109,7 +110,7 @@ def register_robustly(
 
     time = jnp.asarray(acquisition.time_s(available), fids.real.dtype)
 
-    def again(state: tuple[Array, Array, Matched], near: bool) -> tuple[tuple[Array, Array, Matched], None]:
+    def again(near: bool, state: tuple[Array, Array, Matched], _: None) -> tuple[tuple[Array, Array, Matched], None]:
         found = one_round(state[0], state[1] if near else None)
         weight = _weights(found, sound, n)
         # Onto the middle of all, where water and lipids are expected, and the limit reaches both ways.
@@ -122,7 +123,7 @@ def register_robustly(
     state = onto, empty.shift_hz, empty
     for near, times in ((False, min(rounds, 2)), (True, rounds - 2)):
         if times > 0:
-            state = jax.lax.scan(lambda state, _, near=near: again(state, near), state, length=times)[0]
+            state = jax.lax.scan(partial(again, near), state, length=times)[0]
     found = state[2]
     weight = _weights(found, sound, n)
     middle = _median(found.shift_hz, weight)
