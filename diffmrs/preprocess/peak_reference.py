@@ -20,7 +20,8 @@ NAA = (2.008,)
 
 _BESIDE_PPM = 0.15  # of the peaks that is compared
 _ORDER = 2  # of the complex polynomial under them
-_FILL = 2  # zero filling
+_FILL = 2  # zero filling of the fit
+_SEARCH_FILL = 8  # and of the search: between two shifts no peak may lose as much as the weaker one has
 _WIDTHS_HZ = (2.0, 4.0, 8.0, 16.0)  # tried in the search
 
 
@@ -61,7 +62,7 @@ def reference_peaks(
     n, real = fid.shape[-1], fid.real.dtype
     time = jnp.asarray(acquisition.time_s(n), real)
     places = jnp.asarray(acquisition.ppm_to_hz(np.array(peaks_ppm)), real)
-    bins = search_bins(acquisition, _FILL * n, limit_hz)
+    bins = search_bins(acquisition, _SEARCH_FILL * n, limit_hz)
     margin = limit_hz / acquisition.spectrometer_frequency_mhz
     size = jnp.sqrt(jnp.maximum(jnp.sum(jnp.abs(stop_gradient(fid)) ** 2), jnp.finfo(real).tiny))
     x = fid / size
@@ -138,10 +139,10 @@ def _search(
     # Gram matrices of whole lines: window and polynomial are left to the refinement.
     gram = np.einsum("wt,jt,kt->wjk", decay**2, lines.conj(), lines).real * n
     shifted = jnp.asarray(lines.conj()[None] * decay[:, None], x.dtype) * sharp[None, None, :]
-    products = jnp.fft.fft(shifted, _FILL * n, axis=-1)[..., bins]  # [widths, peaks, shifts]
+    products = jnp.fft.fft(shifted, _SEARCH_FILL * n, axis=-1)[..., bins]  # [widths, peaks, shifts]
     explained = jax.vmap(jax.vmap(_upright, (1, None)), (0, 0))(products, jnp.asarray(gram, x.real.dtype))
     best = jnp.argmax(explained)
-    shift = jnp.asarray(bins / (_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
+    shift = jnp.asarray(bins / (_SEARCH_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
     return shift, jnp.asarray(_WIDTHS_HZ, x.real.dtype)[best // len(bins)]
 
 
