@@ -31,7 +31,7 @@ from diffmrs.preprocess.robust_registration import first_template
 OUTLIER_HZ, OUTLIER_DEG = 2.0, 20.0
 WINDOW_PPM = (1.8, 4.2)
 SLOW = 500  # transients of the methods that take long
-# Hz and degrees on all, clean and contaminated transients: Shamaei et al. 2023, Comput Biol Med 158:106837.
+# Hz and degrees on all, clean and contaminated transients: Shamaei et al. 2023, Magn Reson Med 89:1221.
 PUBLISHED = {
     "dSRF": ((0.73, 4.89), (0.69, 3.34), (0.73, 5.52)),
     "dSR": ((1.02, 5.87), (1.00, 4.16), (0.97, 5.75)),
