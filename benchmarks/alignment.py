@@ -30,7 +30,8 @@ from diffmrs.preprocess.robust_registration import first_template
 
 OUTLIER_HZ, OUTLIER_DEG = 2.0, 20.0
 WINDOW_PPM = (1.8, 4.2)
-# Hz and degrees on all, clean and contaminated transients: Shamaei et al. 2023, Comput Biol Med 158:106837.
+SLOW = 500  # transients of the methods that take long
+# Hz and degrees on all, clean and contaminated transients: Shamaei et al. 2023, Magn Reson Med 89:1221.
 PUBLISHED = {
     "dSRF": ((0.73, 4.89), (0.69, 3.34), (0.73, 5.52)),
     "dSR": ((1.02, 5.87), (1.00, 4.16), (0.97, 5.75)),
@@ -81,19 +82,21 @@ def methods(fids: jax.Array, clean: jax.Array, n_points: int) -> dict[str, tuple
         "registration 1.8-4.2 ppm, reference given": (True, lambda: registered(fids, clean, n_points, WINDOW_PPM)),
         "registration 1.8-4.2 ppm, one transient": (False, lambda: registered(fids, one, n_points, WINDOW_PPM)),
         "cross-correlation of voxels, blind": (False, lambda: voxels(fids, n_points)),
-        "creatine and choline peaks": (True, lambda: peaks(fids, n_points)),
+        "creatine and choline peaks": (True, lambda: peaks(fids[:SLOW], n_points)),
     }
 
 
 def judged(found: Found, truth: Set, given: bool, bound: dict[str, float]) -> dict:
-    off_hz = found[0] - truth.shift_hz
-    turn = np.exp(1j * (found[1] - truth.phase_rad))
+    n = len(found[0])
+    off_hz = found[0] - truth.shift_hz[:n]
+    turn = np.exp(1j * (found[1] - truth.phase_rad[:n]))
+    spoiled = truth.contaminated[:n]
     if not given:
         off_hz = off_hz - np.median(off_hz)
         turn = turn * np.conj(np.median(turn.real) + 1j * np.median(turn.imag))
         turn = turn * np.exp(-1j * np.median(np.angle(turn)))
     off_deg = np.degrees(np.angle(turn))
-    groups = {"all": np.ones(len(off_hz), bool), "clean": ~truth.contaminated, "contaminated": truth.contaminated}
+    groups = {"all": np.ones(len(off_hz), bool), "clean": ~spoiled, "contaminated": spoiled}
     rows = {"outliers": int(np.sum((np.abs(off_hz) > OUTLIER_HZ) | (np.abs(off_deg) > OUTLIER_DEG)))}
     rows |= {"largest_hz": float(np.abs(off_hz).max()), "largest_deg": float(np.abs(off_deg).max())}
     for group, inside in groups.items():
@@ -175,7 +178,8 @@ def table(case: dict, nuisances: bool) -> list[str]:
 
 
 def as_markdown(results: dict) -> str:
-    lines = [f"`{results['command']}`, {results['transients']} transients; outlier: {results['outlier']}.", ""]
+    counts = f"{results['transients']} transients, {SLOW} for the peaks"
+    lines = [f"`{results['command']}`, {counts}; outlier: {results['outlier']}.", ""]
     for title, case in results["cases"].items():
         lines += [f"**{title}**", "", *table(case, "contaminated" in title), ""]
     lines += ["| published | all | clean | contaminated |", "|---|---|---|---|"]

@@ -1,6 +1,6 @@
 """Transients of a rat brain at 9.4 T with offsets, water and lipids: the published recipe of an alignment benchmark.
 
-The recipe is that of Shamaei et al. 2023 (Comput Biol Med 158:106837) as their published code has it; their measured
+The recipe is that of Shamaei et al. 2023 (Magn Reson Med 89:1221) as their published code has it; their measured
 reference transient is replaced by a simulated one, scaled as theirs: largest sample 1.
 """
 

@@ -195,8 +195,8 @@ def match(
         coarse = stop_gradient(near_hz)
     turned = x * jnp.exp(-2j * jnp.pi * coarse * time)
     sums = _block_sums(rows * _padded(turned, comparison), comparison.long_block)
-    mid = (np.arange(sums.shape[1]) + 0.5) * comparison.long_block - 0.5
-    mid = jnp.asarray(mid * comparison.acquisition.dwell_time_s, real)
+    middles = (np.arange(sums.shape[1]) + 0.5) * comparison.long_block - 0.5
+    mid = jnp.asarray(middles * comparison.acquisition.dwell_time_s, real)
 
     def products(shift: Array, sums: Array) -> Array:
         return sums @ jnp.exp(-2j * jnp.pi * shift[0] * mid)

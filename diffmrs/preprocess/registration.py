@@ -1,7 +1,7 @@
 """Frequency and phase of one FID against another: spectral registration in the time domain or over a ppm range."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -161,13 +161,13 @@ class _Window(NamedTuple):
     """What is seen of a spectrum, in the order of `jnp.fft.fft`: weights, [n], and what is left out of the weighted
     spectrum, orthonormal columns, [n, orders]."""
 
-    root: Array
-    smooth: Array
+    root: Any
+    smooth: Any
 
 
 @lru_cache(maxsize=16)
 def _window(acquisition: Acquisition, n: int, window_ppm: tuple[float, float], baseline_order: int | None) -> _Window:
-    acquisition.window(n, window_ppm)
+    acquisition.window(2 * n, window_ppm)  # refuses windows of fewer than 8 points
     ppm = acquisition.hz_to_ppm(np.fft.fftfreq(n, acquisition.dwell_time_s))
     low, high = window_ppm
     root = np.sin(0.5 * np.pi * np.clip(np.minimum(ppm - low, high - ppm) / _TAPER_PPM, 0.0, 1.0))

@@ -1,5 +1,6 @@
 """All transients of a measurement onto one frequency and phase, without a template, whatever water and lipids do."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from diffmrs.errors import InputError
 from diffmrs.fitting.engine import over_voxels
 from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
 from diffmrs.preprocess.one_transient import Comparison, Matched, match, prepared
-from diffmrs.preprocess.registration import Offsets, angle, checked_points, take_off
+from diffmrs.preprocess.registration import Offsets, absolute, angle, checked_points, take_off
 
 _FEW = 100  # transients, spread over all, from which the noise and the first template are taken
 _STRETCHES = 32  # of the FID, over which the power of a template is averaged
@@ -109,19 +110,31 @@ def register_robustly(
         found = one_round(template[:n], None)
         return _as_registered(found, _weights(found, sound, n), template, variance)
 
+<<<<<<< HEAD
     def again(state: tuple[Array, Matched], near: bool) -> tuple[tuple[Array, Matched], None]:
         found = one_round(state[0], state[1].shift_hz if near else None)
         weight = _weights(found, sound, n)
         mean = _mean(found.aligned, found.amplitude, weight)
         return (_without_noise(mean, weight * found.amplitude, variance), found), None
+=======
+    time = jnp.asarray(acquisition.time_s(available), fids.real.dtype)
+
+    def again(near: bool, state: tuple[Array, Array, Matched], _: None) -> tuple[tuple[Array, Array, Matched], None]:
+        found = one_round(state[0], state[1] if near else None)
+        weight = _weights(found, sound, n)
+        # Onto the middle of all, where water and lipids are expected, and the limit reaches both ways.
+        middle = _median(found.shift_hz, weight)
+        onto = _mean(found.aligned, found.amplitude, weight) * jnp.exp(2j * jnp.pi * middle * time[:n])
+        return (onto, found.shift_hz - middle, found), None
+>>>>>>> registration
 
     onto = first_template(fids[few, :n], sound[few], variance)
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: one_round(onto, None)))
-    state = onto, nothing
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: one_round(onto, None)))
+    state = onto, empty.shift_hz, empty
     for near, times in ((False, min(rounds, 2)), (True, rounds - 2)):
         if times > 0:
-            state = jax.lax.scan(lambda state, _, near=near: again(state, near), state, length=times)[0]
-    found = state[1]
+            state = jax.lax.scan(partial(again, near), state, length=times)[0]
+    found = state[2]
     weight = _weights(found, sound, n)
     middle = _median(found.shift_hz, weight)
     towards = angle(jnp.sum(weight * found.amplitude * jnp.exp(1j * found.phase_rad)))
@@ -136,7 +149,6 @@ def register_robustly(
     its = Offsets(found.shift_hz, found.phase_rad, found.amplitude, weight, found.converged)
     late = jax.vmap(lambda fid, its: take_off(fid, acquisition, its))(fids, its)[:, n:]
     mean = _mean(jnp.concatenate([found.aligned, late], axis=1), found.amplitude, weight) * scale
-    time = jnp.asarray(acquisition.time_s(available), mean.real.dtype)
     return _as_registered(centred, weight, mean * jnp.exp(1j * (2 * jnp.pi * middle * time + towards)), variance)
 
 
@@ -165,11 +177,21 @@ def _as_registered(found: Matched, weight: Array, template: Array, variance: Arr
 
 
 def first_template(fids: Array, sound: Array, variance: Array) -> Array:
+<<<<<<< HEAD
     """The transient most like all others, as far as it is not noise."""
     size = jnp.abs(stop_gradient(fids))
     middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
     apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
     return _without_noise(fids[jnp.argmin(apart)], jnp.ones(1, variance.dtype), variance)
+=======
+    """The transient most like all others, less noisy in its tail."""
+    size = absolute(fids)
+    middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
+    apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
+    power = middle**2 / jnp.log(2.0)
+    signal = jnp.maximum(power - variance, 0.0)
+    return fids[jnp.argmin(apart)] * signal / jnp.maximum(power, jnp.finfo(power.dtype).tiny)
+>>>>>>> registration
 
 
 def _weights(found: Matched, sound: Array, n: int) -> Array:

@@ -39,15 +39,22 @@ def summit(
             return curvature[0], jnp.ones_like(curvature)
         return jnp.linalg.eigh(curvature)
 
-    def newton(x: Array, data: Any, value: Array, axes: Array) -> Array:
+    def newton(x: Array, data: Any, value: Array, axes: Array, damping: Array | float = 0.0) -> Array:
         # The sizes of the eigenvalues make every step uphill; a ridge of rounding size is not walked along.
-        steep = jnp.maximum(jnp.abs(value), 1e-5 * jnp.max(jnp.abs(value)) + jnp.finfo(x.dtype).tiny)
+        steep = jnp.maximum(jnp.abs(value), (1e-5 + damping) * jnp.max(jnp.abs(value)) + jnp.finfo(x.dtype).tiny)
         return (axes @ ((axes.T @ (slope(x, data) * reach)) / steep)) * reach
 
-    def step(_: Any, x: Array) -> Array:
-        return jnp.clip(x + newton(x, frozen, *bends(x)), start - reach, start + reach)
+    def step(_: Any, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, best, damping = state
+        trial = jnp.clip(x + newton(x, frozen, *bends(x), damping), start - reach, start + reach)
+        found = height(trial, frozen)
+        better = found >= best  # False for NaN, so that a bad step is refused
+        damping = jnp.where(better, 0.1 * damping, jnp.maximum(4 * damping, 1.0))
+        return jnp.where(better, trial, x), jnp.where(better, found, best), damping
 
-    x = jax.lax.stop_gradient(jax.lax.fori_loop(0, _STEPS, step, start))
+    first = start, height(start, frozen), jnp.zeros((), start.dtype)
+    x, _, _ = jax.lax.fori_loop(0, _STEPS if start.size == 1 else 2 * _STEPS, step, first)
+    x = jax.lax.stop_gradient(x)
     value, axes = jax.lax.stop_gradient(bends(x))
     last = newton(x, data, value, axes)
     settled = jnp.all(jnp.abs(jax.lax.stop_gradient(last)) < 1e-2 * reach) & (value[-1] < 0)

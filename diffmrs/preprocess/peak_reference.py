@@ -21,7 +21,8 @@ NAA = (2.008,)
 _BESIDE_PPM = 0.15  # of the peaks that is compared
 _FAR = 0.05  # of the energy explained, that a shift as large as the limit must explain more
 _ORDER = 2  # of the complex polynomial under them
-_FILL = 2  # zero filling
+_FILL = 2  # zero filling of the fit
+_SEARCH_FILL = 8  # and of the search: between two shifts no peak may lose as much as the weaker one has
 _WIDTHS_HZ = (2.0, 4.0, 8.0, 16.0)  # tried in the search
 
 
@@ -62,14 +63,14 @@ def reference_peaks(
     n, real = fid.shape[-1], fid.real.dtype
     time = jnp.asarray(acquisition.time_s(n), real)
     places = jnp.asarray(acquisition.ppm_to_hz(np.array(peaks_ppm)), real)
-    bins = search_bins(acquisition, _FILL * n, limit_hz)
+    bins = search_bins(acquisition, _SEARCH_FILL * n, limit_hz)
     margin = limit_hz / acquisition.spectrometer_frequency_mhz
     size = jnp.sqrt(jnp.maximum(jnp.sum(jnp.abs(stop_gradient(fid)) ** 2), jnp.finfo(real).tiny))
     x = fid / size
     coarse, width = _search(stop_gradient(x), acquisition, peaks_ppm, margin, bins)
     x = x * jnp.exp(-2j * jnp.pi * coarse * time)
-    window, smooth = _window(acquisition, _FILL * n, peaks_ppm, _BESIDE_PPM, _ORDER)
-    smooth = jnp.asarray(smooth, real)
+    window, polynomials = _window(acquisition, _FILL * n, peaks_ppm, _BESIDE_PPM, _ORDER)
+    smooth = jnp.asarray(polynomials, real)
 
     def sharp(fids: Array) -> Array:
         filled = jnp.concatenate([fids, jnp.zeros((*fids.shape[:-1], (_FILL - 1) * n), fids.dtype)], axis=-1)
@@ -128,8 +129,8 @@ def _search(
     """The best shift, Hz, and width, Hz, of those tried."""
     n = x.shape[-1]
     time = acquisition.time_s(n)
-    window, smooth = _window(acquisition, n, peaks_ppm, _BESIDE_PPM + margin_ppm, _ORDER + 2)
-    smooth = jnp.asarray(smooth, x.real.dtype)
+    window, polynomials = _window(acquisition, n, peaks_ppm, _BESIDE_PPM + margin_ppm, _ORDER + 2)
+    smooth = jnp.asarray(polynomials, x.real.dtype)
     seen = spectrum_of(x)[window]
     seen = seen - (seen @ smooth) @ smooth.T
     sharp = jnp.fft.ifft(jnp.fft.ifftshift(jnp.zeros_like(x).at[window].set(seen))) * n
@@ -139,12 +140,17 @@ def _search(
     # Gram matrices of whole lines: window and polynomial are left to the refinement.
     gram = np.einsum("wt,jt,kt->wjk", decay**2, lines.conj(), lines).real * n
     shifted = jnp.asarray(lines.conj()[None] * decay[:, None], x.dtype) * sharp[None, None, :]
-    products = jnp.fft.fft(shifted, _FILL * n, axis=-1)[..., bins]  # [widths, peaks, shifts]
+    products = jnp.fft.fft(shifted, _SEARCH_FILL * n, axis=-1)[..., bins]  # [widths, peaks, shifts]
     explained = jax.vmap(jax.vmap(_upright, (1, None)), (0, 0))(products, jnp.asarray(gram, x.real.dtype))
+<<<<<<< HEAD:diffmrs/preprocess/reference_peaks.py
     # Where one peak is hardly seen the other explains as much in its place: the nearer of two equals is meant.
     nearer = 1 - _FAR * np.square(bins / np.abs(bins).max())
     best = jnp.argmax(explained * jnp.asarray(nearer, x.real.dtype)[None, :])
     shift = jnp.asarray(bins / (_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
+=======
+    best = jnp.argmax(explained)
+    shift = jnp.asarray(bins / (_SEARCH_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
+>>>>>>> registration:diffmrs/preprocess/peak_reference.py
     return shift, jnp.asarray(_WIDTHS_HZ, x.real.dtype)[best // len(bins)]
 
 
