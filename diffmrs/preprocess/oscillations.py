@@ -9,7 +9,7 @@ products by FFT, so that the matrix is never formed and the result is the same e
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex
 
 from diffmrs.errors import InputError
 
