@@ -48,7 +48,7 @@ WATERS = {  # share, offset / Hz, Lorentzian and Gaussian width / Hz, phase / ra
     "three phases": ((0.6, 0, 6, 0, 0.5), (0.4, 2, 11, 0, 3.0), (0.2, -6, 20, 0, -1.0)),
     "two Voigt lines": ((0.7, 0, 4, 5, 0.5), (0.3, 3, 3, 9, 0.5)),
 }
-WINDOW, BAND = (PPM > 0.5) & (PPM < 4.2), (PPM > WATER_PPM[0]) & (PPM < WATER_PPM[1])
+WINDOW, BAND = (PPM > 0.5) & (PPM < 4.2), (WATER_PPM[0] < PPM) & (WATER_PPM[1] > PPM)
 NAA = (PPM > 1.9) & (PPM < 2.1)
 PEER_COMPONENTS = 25
 
@@ -132,7 +132,7 @@ def accuracy(way: Callable[[np.ndarray], np.ndarray], snr: float, seeds: int) ->
 
 def speed(voxels: int) -> dict[str, float]:
     """Seconds for one FID and for a volume, compilation apart; the peer's volume from a few of its FIDs."""
-    names, shapes, amounts = members()
+    _, shapes, amounts = members()
     clean = amounts @ shapes
     height = np.abs(spectra_of(clean))[NAA].max()
     rng = np.random.default_rng(0)
@@ -147,7 +147,8 @@ def speed(voxels: int) -> dict[str, float]:
     ours(data.spectra[0])
     results["one_fid_s"] = _seconds(lambda: ours(data.spectra[0]), 10)
     change = spectra_of(np.asarray(remove_water_from(data).fid) - clean - noise)[:, BAND]
-    results["worst_left_in_band_over_noise"] = float(np.sqrt((np.abs(change) ** 2).mean(axis=1) / 2).max() * 40 / height)
+    left = np.sqrt((np.abs(change) ** 2).mean(axis=1) / 2)
+    results["worst_left_in_band_over_noise"] = float(left.max() * 40 / height)
     if hlsvdpropy is not None:
         results["peer_one_fid_s"] = _seconds(lambda: peer(data.spectra[0]), 3)
         results["peer_volume_s_extrapolated"] = voxels * results["peer_one_fid_s"]

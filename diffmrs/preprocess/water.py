@@ -1,6 +1,7 @@
 """Removal of residual water, or of lipids: damped oscillations found in a band of the spectrum are subtracted."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +58,9 @@ def remove_water(
     bands = _checked_bands(band_ppm)
     samples = jnp.asarray(fid)
     check_components(components, samples.shape[0] // _fold(acquisition, samples.shape[0], components))
-    return _without(samples, acquisition, bands, components)
+    for band in bands:
+        samples = _without(samples, acquisition, band, components)
+    return samples
 
 
 def remove_water_from(
@@ -99,33 +102,21 @@ def _rows(
     return over_voxels(one, fids, mesh=mesh)
 
 
-@partial(jax.jit, static_argnames=("acquisition", "bands", "components"))
+@partial(jax.jit, static_argnames=("acquisition", "band", "components"))
 def _without(
-    fid: Complex[Array, " points"],
-    acquisition: Acquisition,
-    bands: tuple[tuple[float, float], ...],
-    components: int,
-) -> Complex[Array, " points"]:
-    usable = jnp.isfinite(fid).all() & (fid != 0).any()
-    # Noise takes the place of what cannot be used, so that nothing is divided by zero, not even in the derivative.
-    filler = np.random.default_rng(0).normal(size=(2, fid.shape[0]))
-    left = jnp.where(usable, fid, jnp.asarray(filler[0] + 1j * filler[1], fid.dtype))
-    for band in bands:
-        left = _without_band(left, acquisition, band, components)
-    return jnp.where(usable, left, fid)
-
-
-def _without_band(
     fid: Complex[Array, " points"],
     acquisition: Acquisition,
     band: tuple[float, float],
     components: int,
 ) -> Complex[Array, " points"]:
-    n_points = fid.shape[0]
-    fold = _fold(acquisition, n_points, components)
+    n_points, fold = fid.shape[0], _fold(acquisition, fid.shape[0], components)
+    usable = jnp.isfinite(fid).all() & (fid != 0).any()
+    # Noise takes the place of what cannot be used, so that nothing is divided by zero, not even in the derivative.
+    filler = np.random.default_rng(0).normal(size=(2, n_points))
+    samples = jnp.where(usable, fid, jnp.asarray(filler[0] + 1j * filler[1], fid.dtype))
     ends_hz = np.sort(acquisition.ppm_to_hz(np.array(band)))
     turn = np.exp(-2j * np.pi * ends_hz.mean() * acquisition.time_s(n_points))
-    moved = fid * jnp.asarray(turn, fid.dtype)
+    moved = samples * jnp.asarray(turn, fid.dtype)
     kept = n_points // fold * fold
     poles, amplitudes = damped_oscillations(moved[:kept].reshape(-1, fold).mean(axis=1), components)
     offset_hz = jnp.angle(jax.lax.stop_gradient(poles)) / (2 * np.pi * fold * acquisition.dwell_time_s)
@@ -134,7 +125,7 @@ def _without_band(
     at_start = jnp.where(inside, amplitudes / between.mean(axis=0), 0)
     coarse = powers(poles, np.arange(-(-n_points // fold))) * at_start[None]
     found = (coarse @ between.T).reshape(-1)[:n_points]
-    return fid - found * jnp.asarray(turn.conj(), fid.dtype)
+    return jnp.where(usable, samples - found * jnp.asarray(turn.conj(), fid.dtype), fid)
 
 
 def _fold(acquisition: Acquisition, n_points: int, components: int) -> int:
@@ -146,8 +137,8 @@ def _fold(acquisition: Acquisition, n_points: int, components: int) -> int:
 
 
 def _checked_bands(band_ppm: Bands) -> tuple[tuple[float, float], ...]:
-    several = isinstance(band_ppm[0], tuple | list)
-    bands = tuple((float(low), float(high)) for low, high in (band_ppm if several else (band_ppm,)))  # type: ignore[misc]
+    several: Any = band_ppm if isinstance(band_ppm[0], tuple | list) else (band_ppm,)
+    bands = tuple((float(low), float(high)) for low, high in several)
     for low, high in bands:
         if not low < high:
             raise InputError(f"band is {low:g} to {high:g} ppm; the first limit must be the lower one")

@@ -10,6 +10,7 @@ from diffmrs.spins.protocols import PROTOCOLS, Protocol, protocol
 from diffmrs.spins.rfpulse import RFPulse
 from diffmrs.spins.sequences import press, pulse_acquire, slaser, special, spin_echo, steam
 from diffmrs.spins.spectrum import SpectralLines, simulate_lines
+from diffmrs.spins.water import water_members
 
 __all__ = [
     "BRAIN",
@@ -53,4 +54,5 @@ __all__ = [
     "spin_group",
     "steam",
     "variants",
+    "water_members",
 ]
