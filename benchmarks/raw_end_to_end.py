@@ -42,9 +42,7 @@ def main() -> None:
     losses: dict[str, list[float]] = {name: [] for name in CASES}
     found, missed, false = 0, 0, 0
     for seed in range(options.sets):
-        raw = simulate_raw(
-            jax.random.key(seed), ideal_fid, demo.data.acquisition, motion=0.1, noise_sd=NOISE_SD
-        )
+        raw = simulate_raw(jax.random.key(seed), ideal_fid, demo.data.acquisition, motion=0.1, noise_sd=NOISE_SD)
         perfect = _amplitudes(raw.ideal, basis, columns)
         errors["perfect processing"].append(perfect)
         gain = float(jnp.sqrt(jnp.sum(jnp.abs(raw.truth.sensitivity) ** 2)))  # of the coils, together

@@ -45,14 +45,21 @@ def main() -> None:
             "snr": [gains.before.snr, gains.after.snr],
             "linewidth_hz": [gains.before.linewidth_hz, gains.after.linewidth_hz],
             "water_over_noise": [gains.water_before, gains.water_after],
-            "mean_over_noise": {k: _level(record.after[0], acquisition, band, gains.after.noise_sd) for k, band in QUIET_PPM.items()},
+            "mean_over_noise": {
+                k: _level(record.after[0], acquisition, band, gains.after.noise_sd) for k, band in QUIET_PPM.items()
+            },
             "left_out": int(record.outlier.sum()),
             "shift_range_hz": float(np.ptp(record.shift_hz)),
         }
         before_after_figure(record, acquisition).savefig(options.out / f"raw_in_vivo_{name}.png", dpi=80)
     supplied = read_data(options.data / f"{STEAM}fullscan_preprocessed.nii.gz")
-    ours = clean_raw(*(read_data(options.data / file) for file in CASES["steam_7t"][:2]), ecc_water=read_data(options.data / CASES["steam_7t"][2]))
-    results["steam_7t"] |= _beside(ours.series[0].after[0], np.asarray(supplied.spectra)[0], supplied.acquisition, options.out)
+    ours = clean_raw(
+        *(read_data(options.data / file) for file in CASES["steam_7t"][:2]),
+        ecc_water=read_data(options.data / CASES["steam_7t"][2]),
+    )
+    results["steam_7t"] |= _beside(
+        ours.series[0].after[0], np.asarray(supplied.spectra)[0], supplied.acquisition, options.out
+    )
     write_json(options.out / "raw_in_vivo.json", results)
     print((options.out / "raw_in_vivo.json").read_text())
 
@@ -83,12 +90,18 @@ def _beside(ours: np.ndarray, supplied: np.ndarray, acquisition: Acquisition, ou
     line = moved(shifts[best], float(np.angle(products[best])))
     both = [x - x.mean() for x in (line[window].real, target.real)]
     correlation = float(both[0] @ both[1] / np.linalg.norm(both[0]) / np.linalg.norm(both[1]))
-    plain = [_spectrum(x)[window] for x in (ours * np.exp(1j * (2 * np.pi * shifts[best] * time + np.angle(products[best]))), supplied)]
+    plain = [
+        _spectrum(x)[window]
+        for x in (ours * np.exp(1j * (2 * np.pi * shifts[best] * time + np.angle(products[best]))), supplied)
+    ]
     raw = [x.real - x.real.mean() for x in plain]
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     ax = figure.subplots()
     for k, (values, label) in enumerate(
-        ((line.real / np.abs(line[window]).max(), "diffmrs: 4 of 32 coils, 16 transients"), (_spectrum(supplied * bell).real / np.abs(target).max(), "supplied: whole scan"))
+        (
+            (line.real / np.abs(line[window]).max(), "diffmrs: 4 of 32 coils, 16 transients"),
+            (_spectrum(supplied * bell).real / np.abs(target).max(), "supplied: whole scan"),
+        )
     ):
         ax.plot(ppm, values - 0.9 * k, linewidth=0.9, color=("#000000", "#0072B2")[k], label=label)
     ax.set(xlim=(5.2, 0.2), ylim=(-1.3, 1.2), yticks=[], xlabel="chemical shift (ppm)")

@@ -20,12 +20,8 @@ from diffmrs.preprocess.elementary import (
 from diffmrs.preprocess.lipids import LipidOperator, apply_lipid_operator, line_loss, lipid_operator, suppress_lipids
 from diffmrs.preprocess.masks import lipid_mask_from_data, mask_from_data
 from diffmrs.preprocess.nuisances import LIPIDS, WATER, Unstable
-<<<<<<< HEAD
 from diffmrs.preprocess.oscillations import damped_oscillations
-from diffmrs.preprocess.reference_peaks import CREATINE_CHOLINE, NAA, reference_peaks
-=======
 from diffmrs.preprocess.peak_reference import CREATINE_CHOLINE, NAA, reference_peaks
->>>>>>> registration
 from diffmrs.preprocess.registration import Offsets, register, take_off
 from diffmrs.preprocess.robust_registration import Registered, register_robustly
 from diffmrs.preprocess.spatial_filter import hamming_filter

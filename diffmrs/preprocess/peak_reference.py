@@ -142,15 +142,10 @@ def _search(
     shifted = jnp.asarray(lines.conj()[None] * decay[:, None], x.dtype) * sharp[None, None, :]
     products = jnp.fft.fft(shifted, _SEARCH_FILL * n, axis=-1)[..., bins]  # [widths, peaks, shifts]
     explained = jax.vmap(jax.vmap(_upright, (1, None)), (0, 0))(products, jnp.asarray(gram, x.real.dtype))
-<<<<<<< HEAD:diffmrs/preprocess/reference_peaks.py
     # Where one peak is hardly seen the other explains as much in its place: the nearer of two equals is meant.
     nearer = 1 - _FAR * np.square(bins / np.abs(bins).max())
     best = jnp.argmax(explained * jnp.asarray(nearer, x.real.dtype)[None, :])
-    shift = jnp.asarray(bins / (_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
-=======
-    best = jnp.argmax(explained)
     shift = jnp.asarray(bins / (_SEARCH_FILL * n * acquisition.dwell_time_s), x.real.dtype)[best % len(bins)]
->>>>>>> registration:diffmrs/preprocess/peak_reference.py
     return shift, jnp.asarray(_WIDTHS_HZ, x.real.dtype)[best // len(bins)]
 
 

@@ -110,13 +110,6 @@ def register_robustly(
         found = one_round(template[:n], None)
         return _as_registered(found, _weights(found, sound, n), template, variance)
 
-<<<<<<< HEAD
-    def again(state: tuple[Array, Matched], near: bool) -> tuple[tuple[Array, Matched], None]:
-        found = one_round(state[0], state[1].shift_hz if near else None)
-        weight = _weights(found, sound, n)
-        mean = _mean(found.aligned, found.amplitude, weight)
-        return (_without_noise(mean, weight * found.amplitude, variance), found), None
-=======
     time = jnp.asarray(acquisition.time_s(available), fids.real.dtype)
 
     def again(near: bool, state: tuple[Array, Array, Matched], _: None) -> tuple[tuple[Array, Array, Matched], None]:
@@ -124,9 +117,9 @@ def register_robustly(
         weight = _weights(found, sound, n)
         # Onto the middle of all, where water and lipids are expected, and the limit reaches both ways.
         middle = _median(found.shift_hz, weight)
-        onto = _mean(found.aligned, found.amplitude, weight) * jnp.exp(2j * jnp.pi * middle * time[:n])
+        mean = _mean(found.aligned, found.amplitude, weight) * jnp.exp(2j * jnp.pi * middle * time[:n])
+        onto = _without_noise(mean, weight * found.amplitude, variance)
         return (onto, found.shift_hz - middle, found), None
->>>>>>> registration
 
     onto = first_template(fids[few, :n], sound[few], variance)
     empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: one_round(onto, None)))
@@ -177,21 +170,11 @@ def _as_registered(found: Matched, weight: Array, template: Array, variance: Arr
 
 
 def first_template(fids: Array, sound: Array, variance: Array) -> Array:
-<<<<<<< HEAD
     """The transient most like all others, as far as it is not noise."""
-    size = jnp.abs(stop_gradient(fids))
-    middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
-    apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
-    return _without_noise(fids[jnp.argmin(apart)], jnp.ones(1, variance.dtype), variance)
-=======
-    """The transient most like all others, less noisy in its tail."""
     size = absolute(fids)
     middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(sound[:, None], size, jnp.nan), axis=0))
     apart = jnp.where(sound, jnp.sum((size - middle[None]) ** 2, axis=1), jnp.inf)
-    power = middle**2 / jnp.log(2.0)
-    signal = jnp.maximum(power - variance, 0.0)
-    return fids[jnp.argmin(apart)] * signal / jnp.maximum(power, jnp.finfo(power.dtype).tiny)
->>>>>>> registration
+    return _without_noise(fids[jnp.argmin(apart)], jnp.ones(1, variance.dtype), variance)
 
 
 def _weights(found: Matched, sound: Array, n: int) -> Array:
