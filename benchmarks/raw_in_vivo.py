@@ -35,11 +35,12 @@ QUIET_PPM = {"above water": (5.2, 6.0), "below lipids": (-0.8, 0.0)}  # where no
 
 def main() -> None:
     options = arguments(__doc__)
-    results = {}
+    results, steam = {}, None
     for name, files in CASES.items():
         scans = [read_data(options.data / file) for file in files]
         cleaned = clean_raw(*scans[:2], ecc_water=scans[2] if len(scans) > 2 else None)
         record, acquisition = cleaned.series[0], scans[0].acquisition
+        steam = record.after[0] if steam is None else steam
         gains = gains_of(record, acquisition)
         results[name] = {
             "snr": [gains.before.snr, gains.after.snr],
@@ -53,13 +54,8 @@ def main() -> None:
         }
         before_after_figure(record, acquisition).savefig(options.out / f"raw_in_vivo_{name}.png", dpi=80)
     supplied = read_data(options.data / f"{STEAM}fullscan_preprocessed.nii.gz")
-    ours = clean_raw(
-        *(read_data(options.data / file) for file in CASES["steam_7t"][:2]),
-        ecc_water=read_data(options.data / CASES["steam_7t"][2]),
-    )
-    results["steam_7t"] |= _beside(
-        ours.series[0].after[0], np.asarray(supplied.spectra)[0], supplied.acquisition, options.out
-    )
+    whole = np.asarray(supplied.spectra)[0]
+    results["steam_7t"] |= _beside(steam, whole, supplied.acquisition, options.out)
     write_json(options.out / "raw_in_vivo.json", results)
     print((options.out / "raw_in_vivo.json").read_text())
 
@@ -88,28 +84,18 @@ def _beside(ours: np.ndarray, supplied: np.ndarray, acquisition: Acquisition, ou
     products = [np.vdot(moved(shift, 0.0)[window], target) for shift in shifts]
     best = int(np.argmax(np.abs(products)))
     line = moved(shifts[best], float(np.angle(products[best])))
-    both = [x - x.mean() for x in (line[window].real, target.real)]
-    correlation = float(both[0] @ both[1] / np.linalg.norm(both[0]) / np.linalg.norm(both[1]))
-    plain = [
-        _spectrum(x)[window]
-        for x in (ours * np.exp(1j * (2 * np.pi * shifts[best] * time + np.angle(products[best]))), supplied)
-    ]
-    raw = [x.real - x.real.mean() for x in plain]
+    whole = _spectrum(supplied * bell)
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     ax = figure.subplots()
-    for k, (values, label) in enumerate(
-        (
-            (line.real / np.abs(line[window]).max(), "diffmrs: 4 of 32 coils, 16 transients"),
-            (_spectrum(supplied * bell).real / np.abs(target).max(), "supplied: whole scan"),
-        )
-    ):
-        ax.plot(ppm, values - 0.9 * k, linewidth=0.9, color=("#000000", "#0072B2")[k], label=label)
+    drawn = ((line, "diffmrs: 4 of 32 coils, 16 transients", "#000000"), (whole, "supplied: whole scan", "#0072B2"))
+    for k, (spectrum, label, color) in enumerate(drawn):
+        height = np.abs(spectrum[window]).max()
+        ax.plot(ppm, spectrum.real / height - 0.9 * k, linewidth=0.9, color=color, label=label)
     ax.set(xlim=(5.2, 0.2), ylim=(-1.3, 1.2), yticks=[], xlabel="chemical shift (ppm)")
     ax.legend(frameon=False)
     figure.savefig(out / "raw_in_vivo_steam_7t_beside.png", dpi=80)
     return {
-        "correlation_3_hz": correlation,
-        "correlation_unfiltered": float(raw[0] @ raw[1] / np.linalg.norm(raw[0]) / np.linalg.norm(raw[1])),
+        "correlation": float(np.corrcoef(line[window].real, target.real)[0, 1]),
         "shift_to_supplied_hz": float(shifts[best]),
         "phase_to_supplied_deg": float(np.degrees(np.angle(products[best]))),
     }

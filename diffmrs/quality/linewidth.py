@@ -63,6 +63,6 @@ def width_at_half_height(line: np.ndarray, peak: int) -> float:
         if below.size == 0:
             return float(outward.size)
         k = int(below[0])
-        return k - 1 + (outward[k - 1] - half) / (outward[k - 1] - outward[k])
+        return float(k - 1 + (outward[k - 1] - half) / (outward[k - 1] - outward[k]))
 
-    return float(reach(line[peak:]) + reach(line[peak::-1]))
+    return reach(line[peak:]) + reach(line[peak::-1])

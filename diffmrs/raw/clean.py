@@ -26,6 +26,8 @@ from diffmrs.raw.series import (
 )
 from diffmrs.raw.stacks import Stack, stack_of
 
+_noise_covariance = jax.jit(noise_covariance)
+
 
 class _Scans(NamedTuple):
     """What every series is cleaned with."""
@@ -174,8 +176,8 @@ def _clean_series(
     found = None if options.reference == "none" else reference_of(mean, acquisition, options.reference)
     referenced = found is not None
     if found is not None:
-        fid, mean = (moved(x, found.shift_hz, found.phase_rad, acquisition) for x in (fid, mean))
-        shift_hz, phase_rad = shift_hz + found.shift_hz, np.angle(np.exp(1j * (phase_rad + found.phase_rad)))
+        fid, mean = (moved(x, *found, acquisition) for x in (fid, mean))
+        shift_hz, phase_rad = shift_hz + found[0], np.angle(np.exp(1j * (phase_rad + found[1])))
     kept = fid if options.average == "none" else mean[:, None]
     clean = without_lines(kept, acquisition, options)
     after = clean[:, 0] if options.average != "none" else averaged(clean, weight)

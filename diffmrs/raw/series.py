@@ -84,7 +84,7 @@ def combined(
     water = next((scan for scan in scans if scan is not None), None)
     by_water = method == "water" and water is not None
     reference = jnp.asarray(fid.reshape(len(fid), -1, fid.shape[-1]) if water is None else water)
-    found = sensitivities_from_water(reference) if by_water else sensitivities_by_svd(reference, covariance)
+    found = _from_water(reference) if by_water else _by_svd(reference, covariance)
     one, first, second = (
         None if scan is None else np.asarray(_together(jnp.asarray(scan), found, covariance)) for scan in (fid, *scans)
     )
@@ -118,9 +118,9 @@ def offsets_of(fid: np.ndarray, acquisition: Acquisition, options: RawOptions) -
         found = _registered(stack, acquisition, options.align_ppm)
         return np.asarray(found.shift_hz), np.asarray(found.phase_rad)
     if conditions == 1:
-        one = register_robustly(stack[0], acquisition)
+        one = _robustly(stack[0], acquisition)
         return np.asarray(one.shift_hz)[None], np.asarray(one.phase_rad)[None]
-    several = align_edited(stack, acquisition)
+    several = _edited(stack, acquisition)
     return np.asarray(several.shift_hz), np.asarray(several.phase_rad)
 
 
@@ -150,11 +150,16 @@ def averaged(fid: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(jax.vmap(weighted_mean)(jnp.asarray(clean), jnp.asarray(weight, clean.real.dtype)))
 
 
-def reference_of(fid: np.ndarray, acquisition: Acquisition, lines: str) -> Offsets | None:
-    """Shift and phase against the ppm axis of the mean of some FIDs; None where no lines were found."""
+def reference_of(fid: np.ndarray, acquisition: Acquisition, lines: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Shift, Hz, and phase, rad, of the mean of some FIDs against the ppm axis; None where no lines were found."""
     mean = jnp.asarray(fid.reshape(-1, fid.shape[-1]).mean(axis=0))
     found = _referenced(mean, acquisition, lines)
-    return jax.tree.map(np.asarray, found) if bool(found.converged) else None
+    return (np.asarray(found.shift_hz), np.asarray(found.phase_rad)) if bool(found.converged) else None
+
+
+_from_water, _by_svd = jax.jit(sensitivities_from_water), jax.jit(sensitivities_by_svd)
+_robustly = jax.jit(register_robustly, static_argnames="acquisition")
+_edited = jax.jit(align_edited, static_argnames="acquisition")
 
 
 @jax.jit
