@@ -156,6 +156,7 @@ def test_creatine_is_not_taken_for_choline():
     assert np.abs(found.shift_hz - shift).max() < 3.0
 
 
+@pytest.mark.slow
 def test_one_peak_and_its_gradients(x64):
     fid, towards = moved(3.0, 0.4, peaks_alone("NAA")) + noise((POINTS,), 0.05), noise((POINTS,), 0.1, 7)
 
