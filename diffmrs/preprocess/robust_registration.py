@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.axes import Acquisition
@@ -60,6 +61,7 @@ def register_robustly(
     n_points: int | None = None,
     limit_hz: float = 60.0,
     rounds: int = 4,
+    mesh: Mesh | None = None,
 ) -> Registered:
     """Shift and phase of every transient by variable projection against a template made of the transients themselves.
 
@@ -80,6 +82,7 @@ def register_robustly(
         n_points: samples compared; all when None.
         limit_hz: largest shift against the first template, Hz: the span of all shifts in the worst case.
         rounds: how often the transients are aligned; one with a given template.
+        mesh: devices to spread the transients over, such as `diffmrs.fitting.engine.local_mesh()`; one when None.
 
     Returns:
         `Registered`, differentiable in the FIDs, but for `converged` and what was chosen: the first template, and
@@ -102,9 +105,11 @@ def register_robustly(
 
     def one_round(onto: Array, near: Array | None) -> Matched:
         ready = prepared(onto, variance, comparison)
+        used = fids[:, :n]
         if near is None:
-            return over_voxels(lambda fid, ready: match(fid, ready, comparison), fids[:, :n], ready)
-        return over_voxels(lambda both, ready: match(both[0], ready, comparison, both[1]), (fids[:, :n], near), ready)
+            return over_voxels(lambda fid, ready: match(fid, ready, comparison), used, ready, mesh=mesh)
+        both = (used, near)
+        return over_voxels(lambda one, ready: match(one[0], ready, comparison, one[1]), both, ready, mesh=mesh)
 
     if template is not None:
         found = one_round(template[:n], None)
