@@ -3,8 +3,8 @@
     python benchmarks/raw_end_to_end.py [--sets N] [--out DIR]
 
 Each set: 8 coils with correlated noise, 64 transients that drift by 6 Hz and 0.6 rad and walk, a tenth of them spoilt
-by motion, eddy currents, residual water. The loss of signal-to-noise ratio is that against perfect processing of the very
-same data: true sensitivities and offsets, no spoilt transient, no water. Writes `raw_end_to_end.json`.
+by motion, eddy currents, residual water. The loss of signal-to-noise ratio is that against perfect processing of the
+very same data: true sensitivities and offsets, no spoilt transient, no water. Writes `raw_end_to_end.json`.
 """
 
 from common import arguments, use_all_cores, write_json
