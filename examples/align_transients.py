@@ -3,7 +3,6 @@ Align drifting transients
 =========================
 
 Frequency and phase drift over a scan, a subject moves, and water comes and goes. No template is needed.
-
 Runs without data: 64 noisy transients of a synthetic brain spectrum.
 
 Usage: python align_transients.py [FIGURE.png]
