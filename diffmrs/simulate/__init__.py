@@ -10,15 +10,20 @@ from diffmrs.simulate.head_tissue import Tissue, head_tissue
 from diffmrs.simulate.noise_level import SNR_DEFINITIONS, noise_sd_for, snr_of
 from diffmrs.simulate.population import Population, draw_parameters
 from diffmrs.simulate.raw import RawTruth, SimulatedRaw, simulate_raw
+from diffmrs.simulate.recipe import Ingredient, Recipe
+from diffmrs.simulate.recipes import RECIPES
+from diffmrs.simulate.simulate_recipe import recipe_sampler, simulate_recipe
 from diffmrs.simulate.simulated_head import SimulatedHead, write_head
 from diffmrs.simulate.spectra import Simulated, simulate_fid, simulate_spectra
 
 __all__ = [
+    "RECIPES",
     "SNR_DEFINITIONS",
     "Artefacts",
     "Copula",
     "Correlated",
     "Distribution",
+    "Ingredient",
     "LogNormal",
     "LogUniform",
     "Mixture",
@@ -26,6 +31,7 @@ __all__ = [
     "Population",
     "RandomBaseline",
     "RawTruth",
+    "Recipe",
     "Simulated",
     "SimulatedHead",
     "SimulatedRaw",
@@ -38,9 +44,11 @@ __all__ = [
     "draw_spoiling",
     "head_tissue",
     "noise_sd_for",
+    "recipe_sampler",
     "simulate_fid",
     "simulate_head",
     "simulate_raw",
+    "simulate_recipe",
     "simulate_spectra",
     "snr_of",
     "spoil",
