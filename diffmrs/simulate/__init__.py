@@ -2,7 +2,7 @@
 
 from diffmrs.simulate.artefacts import Artefacts, Spoiling, draw_spoiling, spoil
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
-from diffmrs.simulate.brain import brain_concentrations
+from diffmrs.simulate.brain import brain_concentrations, brain_population
 from diffmrs.simulate.correlated import Copula, Correlated
 from diffmrs.simulate.distributions import Distribution, LogNormal, LogUniform, Mixture, Normal, Uniform
 from diffmrs.simulate.head import simulate_head
@@ -39,6 +39,7 @@ __all__ = [
     "Tissue",
     "Uniform",
     "brain_concentrations",
+    "brain_population",
     "draw_baseline",
     "draw_parameters",
     "draw_spoiling",

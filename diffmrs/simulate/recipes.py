@@ -41,8 +41,8 @@ RECIPES: dict[str, Recipe] = {
             name="shamaei2021",
             source="Shamaei, Starcukova, Starcuk 2021, BIOSIGNALS, wavelet scattering (set DSS5)",
             note="Every member of the basis alike (the paper: 15 metabolites at 9.4 T, not named here), each shifted "
-            "and damped by itself, one phase. The paper does not say whether its SNR is in dB, as here, nor whether the "
-            "set with noise has a phase each. Published: damping from -2.5 to 5 1/s. Physical: 0 to 5 1/s.",
+            "and damped by itself, one phase. The paper does not say whether its SNR is in dB, as here, nor whether "
+            "the set with noise has a phase each. Published: damping from -2.5 to 5 1/s. Physical: 0 to 5 1/s.",
             amplitude=(0.5, 1.0),
             shift_hz=(-10.0, 10.0),
             damping_per_s=(-2.5, 5.0),

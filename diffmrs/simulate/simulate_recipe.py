@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Complex
 
 from diffmrs.axes import spectrum_of
@@ -33,8 +34,8 @@ def simulate_recipe(key: Array, recipe: Recipe, basis: Basis, count: int, *, phy
 
     Returns:
         The FIDs and the truth, [count, ...] on every field. The members are `recipe.members(basis)`, in that order,
-        each with shift and width of its own. A damping d is a Lorentzian width of d/pi. `snr` is that of diffmrs.quality
-        over the whole band; in the published form with noise first, `noise_sd` is that before damping.
+        each with shift and width of its own. A damping d is a Lorentzian width of d/pi. `snr` is that of
+        diffmrs.quality over the whole band; in the published form with noise first, `noise_sd` is that before damping.
 
     Raises:
         InputError: the basis lacks an ingredient, or the count is not positive.
@@ -42,7 +43,7 @@ def simulate_recipe(key: Array, recipe: Recipe, basis: Basis, count: int, *, phy
     if count < 1:
         raise InputError(f"count is {count}; at least 1 spectrum must be asked for")
     one, shared = recipe_sampler(recipe, basis, physical=physical)
-    return _simulated(jax.random.split(key, count), shared, one)
+    return spectra_by_recipe(jax.random.split(key, count), shared, one)
 
 
 def recipe_sampler(recipe: Recipe, basis: Basis, *, physical: bool = False) -> tuple["_OneFid", Array]:
@@ -131,9 +132,11 @@ class _OneFid:
         return self.recipe.water_protons * self.proton * gaussian_line(time_s, frequency_hz, gaussian_fwhm_hz)
 
 
-@partial(jax.jit, static_argnames="one")
-def _simulated(keys: Array, basis_fid: Array, one: "_OneFid") -> Simulated:
+@partial(jax.jit, static_argnames=("one", "mesh"))
+def spectra_by_recipe(keys: Array, basis_fid: Array, one: "_OneFid", mesh: Mesh | None = None) -> Simulated:
+    """One spectrum for each key: what `simulate_recipe` compiles."""
+
     def step(bits: Array, shared: Any) -> Simulated:
         return one(jax.random.wrap_key_data(bits), shared)
 
-    return over_voxels(step, jax.random.key_data(keys), basis_fid)
+    return over_voxels(step, jax.random.key_data(keys), basis_fid, mesh=mesh)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Complex
 
 from diffmrs.axes import fid_of
@@ -157,11 +158,13 @@ def simulate_spectra(
         )
     check_definition(snr_definition)
     keys = jax.random.split(key, count)
-    return _simulated(keys, population, jnp.asarray(basis.fid), model, snr, baseline, artefacts, snr_definition)
+    return spectra_of_population(
+        keys, population, jnp.asarray(basis.fid), model, snr, baseline, artefacts, snr_definition
+    )
 
 
-@partial(jax.jit, static_argnames=("model", "snr_definition"))
-def _simulated(
+@partial(jax.jit, static_argnames=("model", "snr_definition", "mesh"))
+def spectra_of_population(
     keys: Array,
     population: Population,
     basis_fid: Array,
@@ -170,7 +173,10 @@ def _simulated(
     baseline: RandomBaseline | None,
     artefacts: Artefacts | None,
     snr_definition: str,
+    mesh: Mesh | None = None,
 ) -> Simulated:
+    """One spectrum for each key: what `simulate_spectra` compiles."""
+
     def one(bits: Array, shared: Any) -> Simulated:
         population, basis_fid, snr, baseline, artefacts = shared
         return simulate_fid(
@@ -185,7 +191,7 @@ def _simulated(
         )
 
     # As bits: `jax.lax.map` cannot cut an array of keys into whole chunks.
-    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline, artefacts))
+    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline, artefacts), mesh=mesh)
 
 
 def _no_baseline(spectrum: Array) -> tuple[Array, Array, Array, Array]:
