@@ -83,6 +83,7 @@ def test_derivatives_hold_with_respect_to_every_strength():
         only(water=0.3, lipids=0.2, echo=0.1, eddy_rad=0.4, drift_hz=3.0, drift_rad=0.2, scatter_hz=1.0),
     )
 
+    @jax.jit
     def total(s):
         return jnp.abs(spoil(fid, s, ACQUISITION) - fid).sum() / 100
 

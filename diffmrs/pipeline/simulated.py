@@ -172,9 +172,9 @@ def truth_columns(
     truth: Simulated, names: tuple[str, ...], model: SignalModel, options: SimulateOptions
 ) -> dict[str, np.ndarray]:
     """The truth as columns, [spectra] each; shift and widths per member only where they differ between members."""
-    p = truth.parameters
+    p = jax.tree.map(np.asarray, truth.parameters)
     groups, shims = np.array(model.groups), np.array(model.shims)
-    columns = {f"{name}_amplitude": p.amplitude[:, k] for k, name in enumerate(names)}
+    columns: dict[str, Any] = {f"{name}_amplitude": p.amplitude[:, k] for k, name in enumerate(names)}
     for quantity, values in (
         ("frequency_shift_hz", p.frequency_shift_hz[:, groups]),
         ("lorentzian_fwhm_hz", p.lorentzian_fwhm_hz[:, groups]),
