@@ -12,6 +12,7 @@ from typing import Any
 from diffmrs.cli_options import check_fit, fit_options, hosts_of, sampling_of
 from diffmrs.cli_parser import UNUSABLE_INPUT, command_parser
 from diffmrs.cli_raw import raw_options
+from diffmrs.cli_simulate import simulate_options
 from diffmrs.errors import InputError
 
 INTERRUPTED = 130
@@ -26,7 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done; 2 unusable input, with one line on stderr and nothing written; 130 interrupted.
     """
-    commands = {"demo": _demo, "info": _info, "preprocess": _preprocess, "fit": _fit, "basis": _basis}
+    commands = {
+        "demo": _demo,
+        "info": _info,
+        "simulate": _simulate,
+        "preprocess": _preprocess,
+        "fit": _fit,
+        "basis": _basis,
+    }
     try:
         arguments = command_parser(commands).parse_args(argv)
     except SystemExit as stop:  # argparse: after --help, --version or an error it has told already
@@ -69,6 +77,21 @@ def _info(arguments: argparse.Namespace) -> None:
     from diffmrs.console import description_of
 
     print(description_of(arguments.file, sampling_of(arguments)))
+
+
+def _simulate(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    from diffmrs.pipeline.simulated import simulate_set, write_set
+    from diffmrs.staging import staged_folder
+
+    options = simulate_options(arguments)
+    options.check()
+    with staged_folder(arguments.out.parent) as folder:
+        made = simulate_set(options)
+        names = write_set(folder, made, options)
+    for note in made.notes:
+        _note(note)
+    print("\n".join(str(arguments.out.parent / name) for name in names))
 
 
 def _preprocess(arguments: argparse.Namespace) -> None:

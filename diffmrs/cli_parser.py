@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from diffmrs.cli_model import add_model_arguments
 from diffmrs.cli_raw import add_raw_arguments
+from diffmrs.cli_simulate import add_simulate_arguments
 
 UNUSABLE_INPUT = 2
 
@@ -70,6 +71,10 @@ def command_parser(run: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
     basis.add_argument("--format", default="nifti", metavar="nifti|raw|fsl", help="of a folder (default %(default)s)")
     basis.add_argument("--list", action="store_true", help="list protocols and metabolites and exit")
     basis.set_defaults(command=run["basis"])
+
+    simulate = commands.add_parser("simulate", parents=[common], help="many synthetic spectra and the truth about them")
+    add_simulate_arguments(simulate)
+    simulate.set_defaults(command=run["simulate"])
 
     preprocess = commands.add_parser(
         "preprocess", parents=[common, sampling], help="raw coils and transients to a clean spectrum"

@@ -1,34 +1,57 @@
 """Synthetic spectra, raw data and heads: parameters pushed through the signal model, with baselines and noise."""
 
+from diffmrs.simulate.artefacts import Artefacts, Spoiling, draw_spoiling, spoil
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
-from diffmrs.simulate.brain import brain_concentrations
-from diffmrs.simulate.distributions import Distribution, LogUniform, Normal, Uniform
+from diffmrs.simulate.brain import brain_concentrations, brain_population
+from diffmrs.simulate.correlated import Copula, Correlated
+from diffmrs.simulate.distributions import Distribution, LogNormal, LogUniform, Mixture, Normal, Uniform
 from diffmrs.simulate.head import simulate_head
 from diffmrs.simulate.head_tissue import Tissue, head_tissue
+from diffmrs.simulate.noise_level import SNR_DEFINITIONS, noise_sd_for, snr_of
 from diffmrs.simulate.population import Population, draw_parameters
 from diffmrs.simulate.raw import RawTruth, SimulatedRaw, simulate_raw
+from diffmrs.simulate.recipe import Ingredient, Recipe
+from diffmrs.simulate.recipes import RECIPES
+from diffmrs.simulate.simulate_recipe import recipe_sampler, simulate_recipe
 from diffmrs.simulate.simulated_head import SimulatedHead, write_head
 from diffmrs.simulate.spectra import Simulated, simulate_fid, simulate_spectra
 
 __all__ = [
+    "RECIPES",
+    "SNR_DEFINITIONS",
+    "Artefacts",
+    "Copula",
+    "Correlated",
     "Distribution",
+    "Ingredient",
+    "LogNormal",
     "LogUniform",
+    "Mixture",
     "Normal",
     "Population",
     "RandomBaseline",
     "RawTruth",
+    "Recipe",
     "Simulated",
     "SimulatedHead",
     "SimulatedRaw",
+    "Spoiling",
     "Tissue",
     "Uniform",
     "brain_concentrations",
+    "brain_population",
     "draw_baseline",
     "draw_parameters",
+    "draw_spoiling",
     "head_tissue",
+    "noise_sd_for",
+    "recipe_sampler",
     "simulate_fid",
     "simulate_head",
     "simulate_raw",
+    "simulate_recipe",
     "simulate_spectra",
+    "snr_of",
+    "spoil",
     "write_head",
 ]

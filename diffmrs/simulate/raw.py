@@ -20,11 +20,10 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 from diffmrs.axes import Acquisition
 from diffmrs.data import ArrayLike, Header, MRSData
 from diffmrs.errors import InputError
+from diffmrs.simulate.artefacts import water_line
 
 COIL, TRANSIENT, EDIT = "DIM_COIL", "DIM_DYN", "DIM_EDIT"
 _EDDY = ((1.2, 0.03), (-0.8, 0.12))
-_WATER_SHARE, _WATER_OFF_HZ, _WATER_FWHM_HZ = (0.6, 0.3, 0.1), (0.0, 2.0, -3.0), (6.0, 11.0, 20.0)
-_WATER_PPM = 4.65
 _WATER_VARIES = 0.2  # residual water from transient to transient, relative
 _KEPT, _BROADENED_HZ, _MOVED_HZ, _MORE_WATER = (0.2, 0.7), (4.0, 15.0), 10.0, (3.0, 10.0)  # what motion does
 _LOUDER = 0.2  # noise from coil to coil, relative
@@ -194,7 +193,7 @@ def _simulated(
     phase_rad = _course(next(keys), shots, drift_rad, walk_rad) + motion[1]
     varies = _WATER_VARIES * jax.random.normal(next(keys), (2, shots), real)
     water_factor = motion[2] * jax.lax.complex(1 + varies[0], varies[1])
-    water = water_amplitude * _water_line(time, acquisition)
+    water = water_amplitude * water_line(time[0], acquisition)[None]
     left = residual * jnp.exp(1j * jax.random.uniform(next(keys), (), real, -jnp.pi, jnp.pi)) * water
 
     ideal = jnp.tile(fid.reshape(conditions, n_points), (n_transients, 1))
@@ -270,16 +269,6 @@ def _course(key: Array, shots: int, drift: Array, walk: Array) -> Float[Array, "
     """Linear drift and random walk over the scan, which begin at 0."""
     steps = walk * jax.random.normal(key, (shots,), drift.dtype)
     return drift * jnp.asarray(np.linspace(0.0, 1.0, shots), drift.dtype) + jnp.cumsum(steps) - steps[0]
-
-
-def _water_line(time: Float[Array, "1 points"], acquisition: Acquisition) -> Complex[Array, "1 points"]:
-    """Unsuppressed water with a first sample of 1: lines of different width and shift."""
-    centre = acquisition.ppm_to_hz(_WATER_PPM)
-    parts = zip(_WATER_SHARE, _WATER_OFF_HZ, _WATER_FWHM_HZ, strict=True)
-    return sum(
-        (a * jnp.exp((2j * np.pi * (centre + f) - np.pi * width) * time) for a, f, width in parts),
-        0j * time,
-    )
 
 
 def _noise(key: Array, shape: tuple[int, ...], mixing: Complex[Array, "coils coils"]) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Complex
 
 from diffmrs.axes import fid_of
@@ -16,8 +17,10 @@ from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, predict, predict_fid
 from diffmrs.pytree import container
+from diffmrs.simulate.artefacts import Artefacts, Spoiling, draw_spoiling, spoil
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
 from diffmrs.simulate.distributions import Distribution
+from diffmrs.simulate.noise_level import check_definition, noise_sd_for, spectrum_noise
 from diffmrs.simulate.population import Population, draw_parameters
 
 
@@ -35,6 +38,7 @@ class Simulated:
         baseline_height: root mean square of the baseline in the window over the tallest point. [...]
         baseline_width_ppm: width of the features of the baseline, ppm. [...]
         baseline_causal: whether its real and imaginary part belong together. [...]
+        spoiling: artefacts; None where none were asked for.
     """
 
     fid: jax.Array
@@ -45,6 +49,7 @@ class Simulated:
     baseline_height: jax.Array
     baseline_width_ppm: jax.Array
     baseline_causal: jax.Array
+    spoiling: Spoiling | None = None
 
     def data(self, basis: Basis) -> MRSData:
         """The FIDs as a measurement sampled like `basis`."""
@@ -58,7 +63,9 @@ def simulate_fid(
     model: SignalModel,
     *,
     snr: Distribution,
+    snr_definition: str = "peak",
     baseline: RandomBaseline | None = None,
+    artefacts: Artefacts | None = None,
 ) -> Simulated:
     """One synthetic FID. A pure function for `jit` and `vmap`.
 
@@ -67,14 +74,17 @@ def simulate_fid(
         population: where the parameters are drawn from.
         basis_fid: FID of each basis member, sampled as `model.acquisition` says.
         model: the fixed part; its own baseline is not used.
-        snr: signal-to-noise ratio, as in `diffmrs.quality.DEFINITIONS`.
+        snr: signal-to-noise ratio of the metabolites; by default as in `diffmrs.quality.DEFINITIONS`.
+        snr_definition: its definition, a name in `diffmrs.simulate.SNR_DEFINITIONS`.
         baseline: smooth signal that the basis does not hold; none when absent.
+        artefacts: what spoils metabolites and baseline before noise is added; none when absent.
     """
     key_parameters, key_noise, key_snr, key_baseline, key_height, key_width, key_causal = jax.random.split(key, 7)
     bare = replace(model, baseline=NoBaseline())
     parameters = draw_parameters(key_parameters, population, bare)
     upright = replace(parameters, phase0_rad=0 * parameters.phase0_rad)
-    height = model.window_of(predict_fid(upright, basis_fid, bare)).real.max()
+    clean = predict_fid(upright, basis_fid, bare)
+    height = model.window_of(clean).real.max()
 
     spectrum = predict(parameters, basis_fid, replace(bare, window=(0, model.n_points)))
     extra, over, width, causal = _no_baseline(spectrum)
@@ -82,17 +92,29 @@ def simulate_fid(
         width, over = baseline.width_ppm.draw(key_width, ()), baseline.height.draw(key_height, ())
         causal = jax.random.bernoulli(key_causal, baseline.causal)
         extra = over * height * draw_baseline(key_baseline, width, causal, model).astype(spectrum.dtype)
-    ratio = snr.draw(key_snr, ())
-    noise = jax.random.normal(key_noise, (2, model.n_points), spectrum.real.dtype) * height / ratio
+    drawn = snr.draw(key_snr, ())
+    noise_sd = height / drawn
+    if snr_definition != "peak":
+        of_sample = noise_sd_for(drawn, clean, definition=snr_definition, window=model.window)
+        noise_sd = of_sample * spectrum_noise(model.n_points)
+    parts = jax.random.normal(key_noise, (2, model.n_points), spectrum.real.dtype) * noise_sd
+    noise = jax.lax.complex(parts[0], parts[1])
+    if artefacts is None:
+        spoiling, fid = None, fid_of(spectrum + extra + noise)
+    else:
+        spoiling = draw_spoiling(jax.random.fold_in(key, 7), artefacts)
+        spoilt = spoil(fid_of(spectrum + extra), spoiling, model.acquisition, jnp.abs(clean).max())
+        fid = spoilt + fid_of(noise)
     return Simulated(
-        fid=fid_of(spectrum + extra + jax.lax.complex(noise[0], noise[1])),
+        fid=fid,
         parameters=parameters,
         baseline=extra,
-        snr=ratio,
-        noise_sd=height / ratio,
+        snr=height / noise_sd,
+        noise_sd=noise_sd,
         baseline_height=over,
         baseline_width_ppm=width,
         baseline_causal=causal,
+        spoiling=spoiling,
     )
 
 
@@ -104,7 +126,9 @@ def simulate_spectra(
     count: int,
     *,
     snr: Distribution,
+    snr_definition: str = "peak",
     baseline: RandomBaseline | None = None,
+    artefacts: Artefacts | None = None,
 ) -> Simulated:
     """Many synthetic FIDs, each with parameters, baseline and noise of its own.
 
@@ -114,8 +138,10 @@ def simulate_spectra(
         basis: what they are made of.
         model: the fixed part, from `diffmrs.model.model_for` with this basis.
         count: how many.
-        snr: signal-to-noise ratio, as in `diffmrs.quality.DEFINITIONS`.
+        snr: signal-to-noise ratio of the metabolites; by default as in `diffmrs.quality.DEFINITIONS`.
+        snr_definition: its definition, a name in `diffmrs.simulate.SNR_DEFINITIONS`.
         baseline: smooth signal that the basis does not hold; none when absent.
+        artefacts: what spoils metabolites and baseline before noise is added; none when absent.
 
     Returns:
         The FIDs and the truth, [count, ...] on every field.
@@ -130,24 +156,42 @@ def simulate_spectra(
             f"the basis has {len(basis.names)} members of {basis.n_points} points, but the model is for "
             f"{len(model.groups)} of {model.n_points}"
         )
-    return _simulated(jax.random.split(key, count), population, jnp.asarray(basis.fid), model, snr, baseline)
+    check_definition(snr_definition)
+    keys = jax.random.split(key, count)
+    return spectra_of_population(
+        keys, population, jnp.asarray(basis.fid), model, snr, baseline, artefacts, snr_definition
+    )
 
 
-@partial(jax.jit, static_argnames="model")
-def _simulated(
+@partial(jax.jit, static_argnames=("model", "snr_definition", "mesh"))
+def spectra_of_population(
     keys: Array,
     population: Population,
     basis_fid: Array,
     model: SignalModel,
     snr: Distribution,
     baseline: RandomBaseline | None,
+    artefacts: Artefacts | None,
+    snr_definition: str,
+    mesh: Mesh | None = None,
 ) -> Simulated:
+    """One spectrum for each key: what `simulate_spectra` compiles."""
+
     def one(bits: Array, shared: Any) -> Simulated:
-        population, basis_fid, snr, baseline = shared
-        return simulate_fid(jax.random.wrap_key_data(bits), population, basis_fid, model, snr=snr, baseline=baseline)
+        population, basis_fid, snr, baseline, artefacts = shared
+        return simulate_fid(
+            jax.random.wrap_key_data(bits),
+            population,
+            basis_fid,
+            model,
+            snr=snr,
+            snr_definition=snr_definition,
+            baseline=baseline,
+            artefacts=artefacts,
+        )
 
     # As bits: `jax.lax.map` cannot cut an array of keys into whole chunks.
-    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline))
+    return over_voxels(one, jax.random.key_data(keys), (population, basis_fid, snr, baseline, artefacts), mesh=mesh)
 
 
 def _no_baseline(spectrum: Array) -> tuple[Array, Array, Array, Array]:
