@@ -63,8 +63,8 @@ def test_noise_of_the_spectrum_is_what_the_formula_says():
     assert measured == pytest.approx(SPECTRUM_NOISE, rel=0.01)
 
 
-@pytest.mark.parametrize("definition", ["first-point", "power-db"])
-def test_spectra_have_the_ratio_that_was_asked_for(definition):
+def test_spectra_have_the_ratio_that_was_asked_for():
+    definition = "power-db"
     basis = synthetic.basis(("NAA", "Cr"), n_points=N)
     model = model_for(basis, ppm_range=(0.5, 4.2), groups=(0, 0), shims=(0, 0), baseline=NoBaseline())
     truth = np.array([12.0, 8.0])
