@@ -12,6 +12,8 @@ from diffmrs.cli import main
 from diffmrs.io import read_data, write_nifti_mrs
 from diffmrs.simulate import simulate_raw
 
+pytestmark = pytest.mark.slow  # whole commands
+
 N = 512
 
 

@@ -11,6 +11,8 @@ from diffmrs.cli import main
 from diffmrs.io import read_basis, read_data, write_basis
 from diffmrs.pipeline import FitOptions, read_inputs, simulated
 
+pytestmark = pytest.mark.slow  # whole commands
+
 N = 256
 
 

@@ -19,7 +19,7 @@ CREATINE_CHOLINE = (3.027, 3.21)
 NAA = (2.008,)
 
 _BESIDE_PPM = 0.15  # of the peaks that is compared
-_FAR = 0.05  # of the energy explained, that a shift as large as the limit must explain more
+_FAR = 0.01  # of the energy explained, that a shift as large as the limit must explain more
 _ORDER = 2  # of the complex polynomial under them
 _FILL = 2  # zero filling of the fit
 _SEARCH_FILL = 8  # and of the search: between two shifts no peak may lose as much as the weaker one has

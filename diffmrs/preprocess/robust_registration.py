@@ -205,7 +205,7 @@ def _without_noise(template: Array, weight: Array, variance: Array) -> Array:
     own = variance * jnp.sum(weight**2) / jnp.maximum(jnp.sum(weight) ** 2, jnp.finfo(weight.dtype).tiny)
     width = max(template.shape[-1] // _STRETCHES, 1)
     level = jnp.full(width, 1.0 / width, weight.dtype)
-    power = stop_gradient(jnp.convolve(jnp.abs(template) ** 2, level, mode="same"))
+    power = jnp.convolve(template.real**2 + template.imag**2, level, mode="same")
     return template * jnp.clip(1 - _OUTSTANDING * own / jnp.maximum(power, jnp.finfo(power.dtype).tiny), 0.0, 1.0)
 
 
