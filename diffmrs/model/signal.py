@@ -128,8 +128,7 @@ def predict_fid(
     parameters: Parameters, basis_fid: Complex[Array, "members points"] | Split, model: SignalModel
 ) -> Complex[Array, " points"]:
     """The FID without first-order phase and baseline, which belong to the spectrum (see `predict`)."""
-    members = split(basis_fid).times(member_modulation(parameters, model))
-    whole = Split(parameters.amplitude @ members.real, parameters.amplitude @ members.imag)
+    whole = _modulated_sum(parameters, split(basis_fid), model)
     return turned(parameters.phase0_rad).joined * kernel_decay(parameters, model) * whole.joined
 
 
@@ -170,6 +169,20 @@ def predict_members(
     return whole_phase(parameters, model).joined[None] * model.window_of(
         members * kernel_decay(parameters, model)[None]
     )
+
+
+def _modulated_sum(parameters: Parameters, basis_fid: Split, model: SignalModel) -> Split:
+    """The sum of all members with their decays and rotations; those with the same ones are summed first. [points]"""
+    kinds = sorted(set(zip(model.groups, model.shims, strict=True)))
+    if 2 * len(kinds) > len(model.groups):
+        members = basis_fid.times(member_modulation(parameters, model))
+        return Split(parameters.amplitude @ members.real, parameters.amplitude @ members.imag)
+    own = np.array([[kind == pair for pair in zip(model.groups, model.shims, strict=True)] for kind in kinds])
+    weights = parameters.amplitude[None] * jnp.asarray(own, parameters.amplitude.dtype)
+    sums = Split(weights @ basis_fid.real, weights @ basis_fid.imag)
+    one_each = replace(model, groups=tuple(g for g, _ in kinds), shims=tuple(q for _, q in kinds))
+    members = sums.times(member_modulation(parameters, one_each))
+    return Split(members.real.sum(axis=0), members.imag.sum(axis=0))
 
 
 def member_modulation(parameters: Parameters, model: SignalModel) -> Split:

@@ -4,7 +4,7 @@ from diffmrs.simulate.artefacts import Artefacts, Spoiling, draw_spoiling, spoil
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
 from diffmrs.simulate.brain import brain_concentrations, brain_population
 from diffmrs.simulate.correlated import Copula, Correlated
-from diffmrs.simulate.distributions import Distribution, LogNormal, LogUniform, Mixture, Normal, Uniform
+from diffmrs.simulate.distributions import Distribution, Gaussianised, LogNormal, LogUniform, Mixture, Normal, Uniform
 from diffmrs.simulate.head import simulate_head
 from diffmrs.simulate.head_tissue import Tissue, head_tissue
 from diffmrs.simulate.noise_level import SNR_DEFINITIONS, noise_sd_for, snr_of
@@ -23,6 +23,7 @@ __all__ = [
     "Copula",
     "Correlated",
     "Distribution",
+    "Gaussianised",
     "Ingredient",
     "LogNormal",
     "LogUniform",

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from diffmrs.errors import InputError
 from diffmrs.pytree import container
-from diffmrs.simulate.distributions import Quantiles
+from diffmrs.simulate.distributions import Gaussianised, Quantiles
 
 _TRIES = 64  # vectors drawn for one that lies above the limit
 
@@ -56,6 +56,20 @@ class Correlated:
         chosen = jnp.where(inside.any(axis=0), jnp.argmax(inside, axis=0), _TRIES - 1)
         return jnp.maximum(jnp.take_along_axis(values, chosen[None, ..., None], axis=0)[0], lowest)
 
+    def from_normal(self, z: Array) -> Array:
+        """The values that standard normal numbers stand for; only for whole Gaussians."""
+        root = self._whole_root()
+        return jnp.asarray(self.mean).reshape((1,) * (z.ndim - 1) + (-1,)) + z @ root.T
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`."""
+        return _solved(self._whole_root(), value - jnp.asarray(self.mean).reshape((1,) * (value.ndim - 1) + (-1,)))
+
+    def _whole_root(self) -> Array:
+        if self.at_least is not None:
+            raise InputError("a correlated Gaussian that is cut off is not told by standard normal numbers; use a Copula")
+        return jnp.linalg.cholesky(jnp.asarray(self.covariance))
+
 
 @container()
 @dataclass(frozen=True)
@@ -87,6 +101,28 @@ class Copula:
         probability = jnp.clip(probability, jnp.finfo(root.dtype).tiny, 1 - jnp.finfo(root.dtype).epsneg)
         each = [margin.quantile(probability[..., k]) for k, margin in enumerate(self.margins)]
         return jnp.stack(each, axis=-1)
+
+    def from_normal(self, z: Array) -> Array:
+        """The values that standard normal numbers stand for; the margins must be told by such numbers too."""
+        joined = z @ jnp.linalg.cholesky(jnp.asarray(self.correlation)).T
+        return jnp.stack([m.from_normal(joined[..., k]) for k, m in enumerate(self._gaussianised())], axis=-1)
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`."""
+        each = jnp.stack([m.to_normal(value[..., k]) for k, m in enumerate(self._gaussianised())], axis=-1)
+        return _solved(jnp.linalg.cholesky(jnp.asarray(self.correlation)), each)
+
+    def _gaussianised(self) -> list[Gaussianised]:
+        told = [margin for margin in self.margins if isinstance(margin, Gaussianised)]
+        if len(told) < len(self.margins):
+            raise InputError("a margin of the copula is not told by standard normal numbers (from_normal, to_normal)")
+        return told
+
+
+def _solved(root: Array, rows: Array) -> Array:
+    """rows @ inverse(root).T"""
+    flat = rows.reshape(-1, root.shape[0])
+    return jax.scipy.linalg.solve_triangular(root, flat.T, lower=True).T.reshape(rows.shape)
 
 
 def _check_last(shape: tuple[int, ...], count: int) -> None:

@@ -29,6 +29,17 @@ class Quantiles(Distribution, Protocol):
         """The value below which a draw falls with a probability, 0 to 1."""
 
 
+@runtime_checkable
+class Gaussianised(Quantiles, Protocol):
+    """A distribution whose values are told by standard normal numbers, one each."""
+
+    def from_normal(self, z: Array) -> Array:
+        """The value that a standard normal number stands for: that with the same probability below it."""
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`; a value outside the distribution gives a large number (about 5), not infinity."""
+
+
 @container()
 @dataclass(frozen=True)
 class Uniform:
@@ -49,6 +60,14 @@ class Uniform:
     def quantile(self, probability: Array) -> Array:
         """The value below which a draw falls with a probability."""
         return self.low + (jnp.asarray(self.high) - self.low) * probability
+
+    def from_normal(self, z: Array) -> Array:
+        """The value that a standard normal number stands for."""
+        return self.quantile(ndtr(z))
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`, at most 5 either way."""
+        return _normal_at((value - self.low) / (jnp.asarray(self.high) - self.low))
 
 
 @container()
@@ -71,6 +90,14 @@ class LogUniform:
     def quantile(self, probability: Array) -> Array:
         """The value below which a draw falls with a probability."""
         return jnp.exp(self._logarithm.quantile(probability))
+
+    def from_normal(self, z: Array) -> Array:
+        """The value that a standard normal number stands for."""
+        return self.quantile(ndtr(z))
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`, at most 5 either way."""
+        return self._logarithm.to_normal(jnp.log(value))
 
     @property
     def _logarithm(self) -> Uniform:
@@ -102,6 +129,24 @@ class Normal:
         below = ndtr((jnp.asarray(self.at_least) - self.mean) / self.sd)
         return jnp.maximum(self.mean + self.sd * ndtri(below + (1 - below) * probability), self.at_least)
 
+    def from_normal(self, z: Array) -> Array:
+        """The value that a standard normal number stands for."""
+        if self._whole:
+            return self.mean + self.sd * z
+        return self.quantile(ndtr(z))
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`; at most 5 either way where the Gaussian is cut."""
+        z = (value - self.mean) / self.sd
+        if self._whole:
+            return z
+        below = ndtr((jnp.asarray(self.at_least) - self.mean) / self.sd)
+        return _normal_at((ndtr(z) - below) / (1 - below))
+
+    @property
+    def _whole(self) -> bool:
+        return isinstance(self.at_least, float) and self.at_least == -math.inf
+
 
 @container()
 @dataclass(frozen=True)
@@ -123,6 +168,14 @@ class LogNormal:
     def quantile(self, probability: Array) -> Array:
         """The value below which a draw falls with a probability."""
         return self.median * jnp.exp(self.log_sd * ndtri(probability))
+
+    def from_normal(self, z: Array) -> Array:
+        """The value that a standard normal number stands for."""
+        return self.median * jnp.exp(self.log_sd * z)
+
+    def to_normal(self, value: Array) -> Array:
+        """The inverse of `from_normal`."""
+        return jnp.log(value / self.median) / self.log_sd
 
 
 @container()
@@ -151,3 +204,12 @@ class Mixture:
         picked = jax.random.categorical(which, jnp.log(jnp.asarray(self.weights)), shape=shape)
         values = [part.draw(own, shape) for part, own in zip(self.parts, keys, strict=True)]
         return jnp.select([picked == k for k in range(len(values))], values)
+
+
+_MOST_NORMAL = 5.0  # beyond that a probability in float32 is 0 or 1
+
+
+def _normal_at(probability: Array) -> Array:
+    """The standard normal number below which a probability lies; at most 5 either way."""
+    beyond = ndtr(jnp.asarray(-_MOST_NORMAL, probability.dtype))
+    return ndtri(jnp.clip(probability, beyond, 1 - beyond))

@@ -34,7 +34,7 @@ def simulate_recipe(key: Array, recipe: Recipe, basis: Basis, count: int, *, phy
 
     Returns:
         The FIDs and the truth, [count, ...] on every field. The members are `recipe.members(basis)`, in that order,
-        each with shift and width of its own. A damping d is a Lorentzian width of d/pi. `snr` is that of
+        each with shift and width of its own unless all have the same, then one group. A damping d is a Lorentzian width of d/pi. `snr` is that of
         diffmrs.quality over the whole band; in the published form with noise first, `noise_sd` is that before damping.
 
     Raises:
@@ -54,9 +54,9 @@ def recipe_sampler(recipe: Recipe, basis: Basis, *, physical: bool = False) -> t
     """
     chosen = basis.select(recipe.members(basis))
     count = len(chosen.names)
-    model = SignalModel(
-        basis.acquisition, basis.n_points, (0, basis.n_points), tuple(range(count)), (0,) * count, NoBaseline()
-    )
+    alike = not recipe.own and not any(one.damping_per_s for one in recipe.ingredients)
+    groups = (0,) * count if alike else tuple(range(count))
+    model = SignalModel(basis.acquisition, basis.n_points, (0, basis.n_points), groups, (0,) * count, NoBaseline())
     needs_scale = recipe.water_protons is not None or recipe.snr is None
     proton = proton_of(basis) if needs_scale else 1.0
     return _OneFid(recipe.physical() if physical else recipe, model, proton), jnp.asarray(chosen.fid)
@@ -83,6 +83,7 @@ class _OneFid:
         amplitude = jnp.asarray(low, real) + jnp.asarray(high - low, real) * uniform(0, (0.0, 1.0), (members,))
         shift, damping = uniform(1, recipe.shift_hz, each), uniform(2, recipe.damping_per_s, each)
         extra = jnp.asarray([one.damping_per_s for one in recipe.ingredients] or [0.0] * members, real)
+        extra = extra[: model.n_groups]  # where all have the same, one group
         parameters = parameters_for(
             model,
             amplitude,

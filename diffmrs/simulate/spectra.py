@@ -79,9 +79,34 @@ def simulate_fid(
         baseline: smooth signal that the basis does not hold; none when absent.
         artefacts: what spoils metabolites and baseline before noise is added; none when absent.
     """
-    key_parameters, key_noise, key_snr, key_baseline, key_height, key_width, key_causal = jax.random.split(key, 7)
+    key_parameters, key_rest = jax.random.split(key)
+    return simulate_around(
+        key_rest,
+        draw_parameters(key_parameters, population, replace(model, baseline=NoBaseline())),
+        basis_fid,
+        model,
+        snr=snr,
+        snr_definition=snr_definition,
+        baseline=baseline,
+        artefacts=artefacts,
+    )
+
+
+def simulate_around(
+    key: Array,
+    parameters: Parameters,
+    basis_fid: Complex[Array, "members points"],
+    model: SignalModel,
+    *,
+    snr: Distribution,
+    snr_definition: str = "peak",
+    baseline: RandomBaseline | None = None,
+    artefacts: Artefacts | None = None,
+) -> Simulated:
+    """One synthetic FID with parameters that are given; the rest is drawn as `simulate_fid` does, arguments as there."""
+    key_noise, key_snr, key_baseline, key_height, key_width, key_causal = jax.random.split(key, 6)
     bare = replace(model, baseline=NoBaseline())
-    parameters = draw_parameters(key_parameters, population, bare)
+    parameters = replace(parameters, baseline=parameters.baseline[:0])
     upright = replace(parameters, phase0_rad=0 * parameters.phase0_rad)
     clean = predict_fid(upright, basis_fid, bare)
     height = model.window_of(clean).real.max()
@@ -102,7 +127,7 @@ def simulate_fid(
     if artefacts is None:
         spoiling, fid = None, fid_of(spectrum + extra + noise)
     else:
-        spoiling = draw_spoiling(jax.random.fold_in(key, 7), artefacts)
+        spoiling = draw_spoiling(jax.random.fold_in(key, 6), artefacts)
         spoilt = spoil(fid_of(spectrum + extra), spoiling, model.acquisition, jnp.abs(clean).max())
         fid = spoilt + fid_of(noise)
     return Simulated(

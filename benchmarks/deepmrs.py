@@ -1,0 +1,78 @@
+"""The published basis and macromolecules of Shamaei et al. 2023, and a decoder for their recipe.
+
+The files hold the authors' sign of frequency, which is that of diffmrs: NAA lies at 2.01 ppm as read.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.io import loadmat
+
+from diffmrs.axes import Acquisition
+from diffmrs.data import Basis
+from diffmrs.learn.decoder import Decoder, decoder_for
+from diffmrs.learn.examples import RecipeSource, recipe_source
+from diffmrs.learn.latent import latent_for
+from diffmrs.model import NoBaseline, SignalModel
+from diffmrs.simulate import RECIPES, Normal, Population, Uniform
+
+ACQUISITION = Acquisition(0.25e-3, 123.23, "1H", 4.65)
+POINTS = 1024  # what the network sees of 2048
+NAMES = (
+    "Ala", "Asp", "Cr", "GABA", "GPC", "GSH", "Glc", "Gln", "Glu", "Gly", "Ins", "Lac", "NAA", "NAAG", "PCho", "PCr",
+    "PE", "Tau", "sIns",
+)  # fmt: skip
+RECIPE = RECIPES["shamaei2023"]
+
+
+def published_basis(data: Path, n_points: int = POINTS) -> Basis:
+    """The 19 metabolites and MM, at amplitude 1."""
+    folder = data / "12_basis_sets" / "deepmrs_2023"
+    metabolites = next(v for k, v in loadmat(folder / "basisset.mat").items() if not k.startswith("_"))
+    heavy = next(v for k, v in loadmat(folder / "mm.mat").items() if not k.startswith("_"))
+    spectrum = np.concatenate([np.asarray(metabolites).T, np.asarray(heavy).reshape(1, -1)])
+    return Basis(spectrum[:, :n_points].astype(np.complex64), ACQUISITION, (*NAMES, "MM"))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every estimator on this recipe is given.
+
+    Attributes:
+        basis: 19 metabolites and MM.
+        uniform: coordinates of the ranges as they are.
+        gaussian: coordinates of normal distributions with their means and variances.
+        source: spectra.
+    """
+
+    basis: Basis
+    uniform: Decoder
+    gaussian: Decoder
+    source: RecipeSource
+
+
+def setting(data: Path, *, physical: bool = False, n_points: int = POINTS) -> Setting:
+    """The recipe with two priors: its ranges, and their means and variances."""
+    basis = published_basis(data, n_points)
+    count = len(basis.names)
+    model = SignalModel(ACQUISITION, n_points, (0, n_points), (0,) * count, (0,) * count, NoBaseline())
+    limits = np.array([one.amplitude for one in RECIPE.ingredients]).T
+    ranges = {
+        "amplitude": Uniform(*limits.astype(np.float32)),
+        "frequency_shift_hz": Uniform(*RECIPE.shift_hz),
+        "lorentzian_fwhm_hz": Uniform(*(d / np.pi for d in RECIPE.damping_per_s)),
+        "phase0_rad": Uniform(*RECIPE.phase_rad),
+    }
+    still = {"gaussian_fwhm_hz": Uniform(0.0, 0.0)}
+    uniform = latent_for(Population(**ranges, **still), model)
+    normal = latent_for(Population(**{name: as_normal(one) for name, one in ranges.items()}, **still), model)
+    source = recipe_source(RECIPE, basis, uniform, physical=physical)
+    return Setting(basis, decoder_for(basis, uniform), decoder_for(basis, normal), source)
+
+
+def as_normal(uniform: Uniform) -> Normal:
+    """The normal distribution with the mean and variance of a range."""
+    low, high = jnp.asarray(uniform.low), jnp.asarray(uniform.high)
+    return Normal((low + high) / 2, (high - low) / np.sqrt(12))
