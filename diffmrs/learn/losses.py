@@ -1,0 +1,147 @@
+r"""What networks are trained on. Each loss is a pytree, a function of a network, a batch and a key.
+
+Which of them gives calibrated uncertainty follows from what it minimises: `PosteriorLoss` is the mean of
+$-\log q(z \mid x)$ over pairs of truth and data, least where q is the posterior (neural posterior estimation; Papamakarios
+& Murray 2016); `SelfSupervised` needs no truth and minimises $\mathrm{KL}(q \,\|\, p)$ to the same posterior with the
+likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q cannot be exact.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from diffmrs.learn.examples import Example
+from diffmrs.learn.gaussian import gaussian_of
+from diffmrs.learn.mode import gauss_newton
+from diffmrs.learn.posterior import PosteriorNetwork
+from diffmrs.learn.scene import Scene
+from diffmrs.pytree import container
+
+Metrics = dict[str, Array]
+
+
+def dropout_of(key: Array | None) -> nnx.Rngs | None:
+    """Randomness of dropout from a key; none without one."""
+    return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1))
+
+
+@container(static=("members",))
+@dataclass(frozen=True)
+class Supervised:
+    """Squared error of amplitudes in units of their spread in the population: the usual supervised network.
+
+    Attributes:
+        scene: how FIDs are seen.
+        mean: of each amplitude over the population. [members]
+        sd: its standard deviation. [members]
+        members: number of amplitudes.
+        spread: whether the network also tells a variance of each (heteroscedastic), as log variances after the means.
+    """
+
+    scene: Scene
+    mean: Any
+    sd: Any
+    members: int
+    spread: Any = False
+
+    def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+        """The mean over a batch."""
+        seen = jax.vmap(self.scene.see)(batch)
+        outputs = network(seen.signal, rngs=dropout_of(key))
+        assert batch.parameters is not None
+        truth = batch.parameters.amplitude / seen.scale[:, None]
+        off = outputs[:, : self.members] - (truth - jnp.asarray(self.mean)[None]) / jnp.asarray(self.sd)[None]
+        error = jnp.mean(off**2)
+        if outputs.shape[1] == self.members:
+            return error, {}
+        log_variance = jnp.clip(outputs[:, self.members :], -16.0, 16.0)
+        return 0.5 * jnp.mean(log_variance + off**2 * jnp.exp(-log_variance)), {"squared_error": error}
+
+
+@container()
+@dataclass(frozen=True)
+class PosteriorLoss:
+    """Neural posterior estimation: how unlikely the amortised posterior finds the truth.
+
+    Attributes:
+        scene: how FIDs are seen.
+    """
+
+    scene: Scene
+
+    def __call__(self, network: PosteriorNetwork, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+        """The mean over a batch, per coordinate."""
+        seen = jax.vmap(self.scene.see)(batch)
+        assert seen.z is not None
+        found = network.log_prob(seen.signal, seen.z, rngs=dropout_of(key))
+        return -jnp.mean(found) / seen.z.shape[-1], {}
+
+
+@container(static=("draws",))
+@dataclass(frozen=True)
+class SelfSupervised:
+    """The evidence lower bound with the decoder's likelihood: no truth is needed, so measured spectra will do.
+
+    Attributes:
+        scene: how FIDs are seen and explained.
+        draws: of the posterior, per spectrum and step.
+        inflate: noise counts as this much larger, for data that the decoder explains only so well.
+    """
+
+    scene: Scene
+    draws: int = 1
+    inflate: Any = 1.0
+
+    def __call__(self, network: PosteriorNetwork, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+        """The mean over a batch, per coordinate: minus the bound, but for a constant."""
+        seen = jax.vmap(self.scene.see)(batch)
+        chance = jax.random.key(0) if key is None else key
+        z, log_q = network.sample(seen.signal, chance, self.draws, rngs=dropout_of(key))
+        inflate = jnp.asarray(self.inflate, z.dtype)
+
+        def cost(z: Array, observed: Array, noise_sd: Array) -> Array:
+            rest = self.scene.decoder.residual(z, observed, noise_sd * inflate)
+            return 0.5 * rest @ rest
+
+        each = jax.vmap(jax.vmap(cost, (0, 0, 0)), (0, None, None))(z, seen.observed, seen.noise_sd)
+        return jnp.mean(each + log_q) / z.shape[-1], {"cost": jnp.mean(each) / z.shape[-1]}
+
+
+@container(static=("steps",))
+@dataclass(frozen=True)
+class ThroughSteps:
+    """Squared error of the amplitudes after Gauss-Newton steps from the network's answer, differentiated through them.
+
+    Attributes:
+        scene: how FIDs are seen and explained.
+        sd: standard deviation of each amplitude in the population. [members]
+        steps: how many.
+    """
+
+    scene: Scene
+    sd: Any
+    steps: int = 1
+
+    def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+        """The mean over a batch."""
+        seen = jax.vmap(self.scene.see)(batch)
+        size = self.scene.decoder.latent.size
+        start = network(seen.signal, rngs=dropout_of(key))[:, :size]
+        assert batch.parameters is not None
+
+        def after(z: Array, observed: Array, noise_sd: Array) -> Array:
+            found = gauss_newton(z, observed, noise_sd, self.scene.decoder, self.steps)
+            return self.scene.decoder.latent.parameters(found.z).amplitude
+
+        amplitude = jax.vmap(after)(start, seen.observed, seen.noise_sd)
+        off = (amplitude - batch.parameters.amplitude / seen.scale[:, None]) / jnp.asarray(self.sd)[None]
+        return jnp.mean(off**2), {}
+
+
+def gaussian_mean(outputs: Float[Array, "batch outputs"], size: int) -> Float[Array, "batch size"]:
+    """The mean of the Gaussian that outputs tell."""
+    return gaussian_of(outputs, size).mean
