@@ -1,0 +1,36 @@
+"""Learned estimators: networks whose decoder is the fitter's own signal model. Needs `pip install 'diffmrs[learn]'`."""
+
+from diffmrs.errors import InputError
+
+try:
+    from diffmrs.learn.encoders import (
+        CNN,
+        ENCODERS,
+        MLP,
+        PRESETS,
+        Subspace,
+        encoder_spec,
+        spec_from_json,
+        spec_to_json,
+        subspace_of,
+    )
+    from diffmrs.learn.inputs import InputSpec, NetworkInput, network_input
+except ModuleNotFoundError as error:
+    if (error.name or "").split(".")[0] not in ("flax", "optax", "safetensors"):
+        raise
+    raise InputError(f"learned estimators need {error.name}, which is missing: pip install 'diffmrs[learn]'") from None
+
+__all__ = [
+    "CNN",
+    "ENCODERS",
+    "MLP",
+    "PRESETS",
+    "InputSpec",
+    "NetworkInput",
+    "Subspace",
+    "encoder_spec",
+    "network_input",
+    "spec_from_json",
+    "spec_to_json",
+    "subspace_of",
+]

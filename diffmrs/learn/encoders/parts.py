@@ -1,0 +1,76 @@
+"""What encoders share: activations, dropout, precision, leading axes and the checks of their specifications."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from diffmrs.errors import InputError
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "elu": jax.nn.elu,
+    "gelu": jax.nn.gelu,
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "tanh": jnp.tanh,
+}
+PRECISIONS = ("input", "float32", "bfloat16", "float64")
+
+
+def precision_of(name: str) -> dict[str, Any]:
+    """Types for the layers of flax: that of the parameters, and that they compute in (None: as the input).
+
+    Raises:
+        InputError: float64 while JAX has it switched off.
+    """
+    if name == "float64" and not jax.config.read("jax_enable_x64"):
+        raise InputError("precision is 'float64', but JAX computes in float32; switch jax_enable_x64 on")
+    kept = jnp.float64 if name == "float64" else jnp.float32
+    return {"dtype": None if name == "input" else jnp.dtype(name), "param_dtype": kept}
+
+
+def drop(rate: float, signal: jax.Array, rngs: nnx.Rngs | None) -> jax.Array:
+    """Set a share of the values to zero and divide the others by the rest; nothing without `rngs`."""
+    return nnx.Dropout(rate)(signal, deterministic=rngs is None, rngs=rngs)
+
+
+def over_batch(network: Callable[[jax.Array], jax.Array], signal: jax.Array) -> jax.Array:
+    """Apply a function of [batch, samples, channels] to any leading axes; the features have the input's type."""
+    leading = signal.shape[:-2]
+    features = network(signal.reshape(-1, *signal.shape[-2:]))
+    return features.reshape(*leading, features.shape[-1]).astype(signal.dtype)
+
+
+def check_shape(samples: int, channels: int) -> None:
+    """Raise `InputError` when there is nothing to encode."""
+    if samples < 1 or channels < 1:
+        raise InputError(f"an encoder is to take {samples} samples of {channels} channels; at least one of each")
+
+
+def check_choice(spec: Any, field: str, allowed: Sequence[str]) -> None:
+    """Raise `InputError` when a field of a specification is none of the allowed names."""
+    found = getattr(spec, field)
+    if found not in allowed:
+        raise InputError(f"{field} of {type(spec).__name__} is {found!r}; it must be one of {', '.join(allowed)}")
+
+
+def check_counts(spec: Any, *names: str) -> None:
+    """Raise `InputError` unless the fields are whole numbers above zero, or tuples of such; lists become tuples."""
+    for name in names:
+        found = getattr(spec, name)
+        if isinstance(found, list):
+            found = tuple(found)
+            object.__setattr__(spec, name, found)
+        several = found if isinstance(found, tuple) else (found,)
+        if not several or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in several):
+            raise InputError(f"{name} of {type(spec).__name__} is {found!r}; it must hold whole numbers above zero")
+
+
+def check_rate(spec: Any, name: str) -> None:
+    """Raise `InputError` unless a field is a share, from 0 to less than 1."""
+    found = getattr(spec, name)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 1:
+        raise InputError(f"{name} of {type(spec).__name__} is {found!r}; it must be from 0 to less than 1")
+    object.__setattr__(spec, name, float(found))
