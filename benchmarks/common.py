@@ -35,6 +35,24 @@ def arguments(description: str | None, **integers: int) -> argparse.Namespace:
     return options
 
 
+def arguments_of_training(description: str | None, *, steps: int, only: tuple[str, ...]) -> argparse.Namespace:
+    """As `arguments`, for benchmarks that train: how long, where to keep checkpoints, and which parts to run."""
+    default = os.environ.get("DIFFMRS_DATA", HERE.parents[1] / "shared" / "data")
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go")
+    parser.add_argument("--steps", type=int, default=steps, help="optimiser steps, default %(default)s")
+    parser.add_argument("--full", action="store_true", help="the published size; for an accelerator")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and batches, default %(default)s")
+    parser.add_argument("--checkpoints", type=Path, help="folder; training goes on from what is there")
+    parser.add_argument("--only", nargs="+", choices=only, default=list(only), help="parts to run, default all")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")
+    options.out.mkdir(parents=True, exist_ok=True)
+    return options
+
+
 def write_json(path: Path, results: dict[str, Any]) -> None:
     """Write results with four significant digits."""
     path.write_text(json.dumps(_rounded(results), indent=1) + "\n")

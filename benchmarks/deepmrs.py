@@ -15,6 +15,7 @@ from diffmrs.data import Basis
 from diffmrs.learn.decoder import Decoder, decoder_for
 from diffmrs.learn.examples import RecipeSource, recipe_source
 from diffmrs.learn.latent import latent_for
+from diffmrs.learn.macromolecule_lines import lines_basis
 from diffmrs.model import NoBaseline, SignalModel
 from diffmrs.simulate import RECIPES, Normal, Population, Uniform
 
@@ -76,3 +77,25 @@ def as_normal(uniform: Uniform) -> Normal:
     """The normal distribution with the mean and variance of a range."""
     low, high = jnp.asarray(uniform.low), jnp.asarray(uniform.high)
     return Normal((low + high) / 2, (high - low) / np.sqrt(12))
+
+
+# Lines of the parametric macromolecules, from the authors' settings: offset from the carrier (ppm), width (Hz) and
+# amplitude at 1 (https://github.com/isi-nmr/Deep-MRS-Quantification, runs/exp4.json).
+LINE_OFFSET_PPM = (
+    0.764, 0.846, 0.983, 1.11, 1.53, 1.72, 1.87, 2.12, 2.41, 2.67, 2.94, 3.24, 3.09, 3.33, 3.41, 3.50, 3.74, 3.82,
+)  # fmt: skip
+LINE_WIDTH_HZ = (
+    7.39, 10.6, 14.9, 16.6, 11.3, 12.9, 19.1, 21.4, 31.7, 23.9, 23.1, 15.6, 19.1, 12.0, 11.4, 13.5, 12.0, 10.8,
+)  # fmt: skip
+LINE_AMPLITUDE = (
+    0.314, 1.30, 1.62, 1.50, 0.678, 2.25, 0.674, 1.43, 4.29, 8.10, 1.48, 1.85, 2.85, 1.52, 0.877, 1.15, 1.60, 2.21,
+)  # fmt: skip
+
+
+def parametric_basis(data: Path, n_points: int = POINTS) -> Basis:
+    """The 19 metabolites and 18 macromolecular lines."""
+    whole = published_basis(data, n_points).select(NAMES)
+    centre = [ACQUISITION.ppm_reference - offset for offset in LINE_OFFSET_PPM]
+    lines = lines_basis(ACQUISITION, n_points, centre, LINE_WIDTH_HZ, LINE_AMPLITUDE)
+    both = np.concatenate([np.asarray(whole.fid), np.asarray(lines.fid)])
+    return Basis(both, ACQUISITION, (*whole.names, *lines.names))

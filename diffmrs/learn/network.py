@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from diffmrs.learn.encoders import Encoder
+from diffmrs.learn.encoders.registry import Encoder
 
 
 class Network(nnx.Module):

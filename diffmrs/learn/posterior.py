@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from diffmrs.learn.encoders import Encoder
+from diffmrs.learn.encoders.registry import Encoder
 from diffmrs.learn.flow import SplineFlow
 from diffmrs.learn.gaussian import Gaussian, gaussian_of, gaussian_outputs
 

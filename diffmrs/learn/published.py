@@ -8,7 +8,7 @@ time learned per spectrum after which the metabolites alone must explain the dat
 The shift of macromolecules has the sign of that of the metabolites (in the authors' code it has not).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from diffmrs.data import Basis
 from diffmrs.learn.examples import Example
 from diffmrs.learn.inputs import InputSpec, network_input
 from diffmrs.learn.losses import dropout_of
+from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, parameters_for, predict_fid
 from diffmrs.model.split import Split, split
@@ -27,7 +28,7 @@ from diffmrs.pytree import container
 
 _NUISANCES = 3  # shift, damping, phase
 _LATE = 5.0  # the sigmoid of the time starts near zero
-_SOFT_S = 0.005  # over which the step at that time rises
+_SOFT_S2 = 1e-7  # square of the time over which the step at that time rises, s²
 # Centre (ppm), width (Hz) and prior amplitude of the 18 macromolecular lines are the user's: `lines_basis`.
 
 
@@ -110,7 +111,8 @@ class Reconstruction:
         off = (both[0] + both[1] - used)[1:]
         start = self.start_of_late(outputs[None])[0]
         time_s = jnp.asarray(self.model.time_s, start.dtype)
-        step = jax.nn.sigmoid((time_s - start) / _SOFT_S)
+        after = time_s - start
+        step = 0.5 * (1 + after / jnp.sqrt(after**2 + _SOFT_S2))
         alone = ((both[0] - used) * step)[1:]
         return jnp.mean(jnp.abs(off) ** 2) / 2, jnp.mean(alone.real**2 + alone.imag**2) / 2
 
@@ -127,8 +129,6 @@ def reconstruction(
         late_weight: λ of rpMM, 2 to 3; 0 for nMM and pMM.
         n_points: samples that are compared, the first ones; all of the basis by default.
     """
-    from diffmrs.model.baseline import NoBaseline
-
     points = n_points or basis.n_points
     members = (0,) * len(basis.names)
     model = SignalModel(basis.acquisition, points, (0, points), members, members, NoBaseline())
@@ -137,6 +137,4 @@ def reconstruction(
 
 
 def _with_amplitude(parameters: Parameters, amplitude: Array) -> Parameters:
-    from dataclasses import replace
-
     return replace(parameters, amplitude=amplitude)

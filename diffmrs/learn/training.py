@@ -1,4 +1,4 @@
-"""The training loop: examples drawn on the device, steps in one compiled scan, validation, early stopping, checkpoints.
+"""The training loop: examples drawn on the device, validation, early stopping, checkpoints.
 
 Step k draws its batch, its dropout and its noise from `fold_in(key, k)`, and validation always sees the same examples:
 a run that was stopped and goes on from a checkpoint ends with the very numbers of one that was not.
@@ -154,11 +154,11 @@ def train(
     key = jax.random.key(training.seed)
     lowest = jnp.asarray(jnp.inf, jax.tree.leaves(params)[0].dtype)
     zero = jnp.zeros((), jnp.int32)
-    best, best_rest = jax.tree.map(jnp.copy, (params, rest))
-    state = State(params, rest, optimiser.init(params), zero, best, best_rest, lowest, zero)
+    state = State(params, rest, optimiser.init(params), zero, params, rest, lowest, zero)
     history: list[Progress] = []
     if checkpoint is not None and checkpoint.exists():
         state, history = read_checkpoint(checkpoint, state, training, Progress)
+    state = jax.tree.map(jnp.copy, state)  # its buffers are given away
     judged = draw_examples(jax.random.fold_in(key, 2**31 - 1), validation or source, training.validation)
     run = _Run(graph, optimiser, training.batch)
     for state, progress in _stretches(state, run, key, loss, source, judged, training):
@@ -186,7 +186,12 @@ def _stretches(
     steps = int(state.step)
     while steps < training.steps and not (training.patience and int(state.waited) >= training.patience):
         count = min(training.every, training.steps - steps)
-        state, trained = _train_steps(state, key, loss, source, run, count)
+        # A loop in Python: inside one that is compiled, XLA computes convolutions ten times slower on a CPU.
+        taken = []
+        for _ in range(count):
+            state, metrics = _train_step(state, key, loss, source, run)
+            taken.append(metrics)
+        trained = jax.tree.map(lambda *each: np.mean(each), *taken)
         found, metrics = _validate(state, judged, loss, run)
         better = found < state.best_loss  # False for NaN
         state = state._replace(
@@ -205,32 +210,24 @@ def _pick(better: Array, new: Any, old: Any) -> Any:
     return jnp.where(better, new, old)
 
 
-@partial(jax.jit, static_argnames=("run", "count"), donate_argnames="state")
-def _train_steps(
-    state: State, key: Array, loss: Loss, source: Source, run: _Run, count: int
-) -> tuple[State, Metrics]:
-    def step(state: State, _: None) -> tuple[State, Metrics]:
-        key_data, key_loss = jax.random.split(jax.random.fold_in(key, state.step))
-        batch = draw_examples(key_data, source, run.batch)
+@partial(jax.jit, static_argnames="run", donate_argnames="state")
+def _train_step(state: State, key: Array, loss: Loss, source: Source, run: _Run) -> tuple[State, Metrics]:
+    key_data, key_loss = jax.random.split(jax.random.fold_in(key, state.step))
+    batch = draw_examples(key_data, source, run.batch)
 
-        def cost(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
-            network = nnx.merge(run.graph, params, state.rest, copy=True)
-            value, metrics = loss(network, batch, key_loss)
-            return value, (metrics, nnx.split(network, nnx.Param, ...)[2])
+    def cost(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
+        network = nnx.merge(run.graph, params, state.rest, copy=True)
+        value, metrics = loss(network, batch, key_loss)
+        return value, (metrics, nnx.split(network, nnx.Param, ...)[2])
 
-        (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
-        # A batch that gives no finite gradient is left out rather than spoil the network.
-        sound = jnp.isfinite(optax.global_norm(gradient))
-        updates, memory = run.optimiser.update(gradient, state.memory, state.params)
-        params = optax.apply_updates(state.params, updates)
-        kept = jax.tree.map(
-            partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory)
-        )
-        state = state._replace(params=kept[0], rest=kept[1], memory=kept[2], step=state.step + 1)
-        return state, {"loss": value, **metrics}
-
-    state, metrics = jax.lax.scan(step, state, None, length=count)
-    return state, jax.tree.map(jnp.mean, metrics)
+    (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
+    # A batch that gives no finite gradient is left out rather than spoil the network.
+    sound = jnp.isfinite(optax.global_norm(gradient))
+    updates, memory = run.optimiser.update(gradient, state.memory, state.params)
+    params = optax.apply_updates(state.params, updates)
+    kept = jax.tree.map(partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory))
+    state = state._replace(params=kept[0], rest=kept[1], memory=kept[2], step=state.step + 1)
+    return state, {"loss": value, **metrics}
 
 
 @partial(jax.jit, static_argnames="run")
@@ -239,7 +236,8 @@ def _validate(state: State, judged: Example, loss: Loss, run: _Run) -> tuple[Arr
     network = nnx.merge(run.graph, state.params, state.rest, copy=True)
     count = judged.noise_sd.shape[0]
     size = min(run.batch, count)
-    kept = jax.tree.map(lambda leaf: leaf[: count // size * size].reshape(-1, size, *leaf.shape[1:]), judged)
+    rows = count // size
+    kept = jax.tree.map(lambda leaf: leaf[: rows * size].reshape(rows, size, *leaf.shape[1:]), judged)
     value, metrics = jax.lax.map(lambda batch: loss(network, batch, None), kept)
     return jnp.mean(value), jax.tree.map(jnp.mean, metrics)
 

@@ -1,0 +1,29 @@
+"""Set the directions of a `Subspace` encoder from examples of what it will see."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from diffmrs.learn.encoders import subspace_of
+from diffmrs.learn.encoders.subspace import SubspaceEncoder
+from diffmrs.learn.examples import Source, draw_examples
+from diffmrs.learn.scene import Scene
+
+_AT_ONCE = 512
+
+
+def fitted_subspace(encoder: SubspaceEncoder, scene: Scene, source: Source, key: Array, count: int = 4096) -> None:
+    """Set an encoder's directions to those in which examples differ most.
+
+    Args:
+        encoder: whose directions are set, in place.
+        scene: how FIDs are seen.
+        source: where examples come from.
+        key: `jax.random` key.
+        count: examples.
+    """
+    signal_of = jax.jit(lambda key: jax.vmap(scene.see)(draw_examples(key, source, min(_AT_ONCE, count))).signal)
+    keys = jax.random.split(key, -(-count // _AT_ONCE))
+    signals = np.concatenate([np.asarray(signal_of(one)) for one in keys])[:count]
+    encoder.set_directions(*subspace_of(jnp.asarray(signals), encoder.spec.n_components))
