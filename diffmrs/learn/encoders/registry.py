@@ -6,17 +6,33 @@ from typing import Any
 
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.cnn import CNN
+from diffmrs.learn.encoders.convnext import ConvNeXt1D
+from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
+from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.subspace import Subspace
+from diffmrs.learn.encoders.transformer import Transformer1D
 
-Encoder = CNN | MLP | Subspace
+Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | ResNet1D | Subspace | Transformer1D
 
-ENCODERS: dict[str, type[Encoder]] = {"cnn": CNN, "mlp": MLP, "subspace": Subspace}
+ENCODERS: dict[str, type[Encoder]] = {
+    "cnn": CNN,
+    "convnext": ConvNeXt1D,
+    "mixer": Mixer1D,
+    "mlp": MLP,
+    "resnet": ResNet1D,
+    "subspace": Subspace,
+    "transformer": Transformer1D,
+}
 
 PRESETS: dict[str, Encoder] = {
     **{name: spec() for name, spec in ENCODERS.items()},
     "cnn-deepfpc": CNN(channels=(16, 24, 32, 40, 48, 56), activation="relu", input_dropout=0.2),
+    "convnext-small": ConvNeXt1D(depths=(2, 2, 2), widths=(24, 48, 96)),
+    "mixer-small": Mixer1D(width=64, depth=4, token_width=64, channel_width=128),
     "mlp-dq": MLP(widths=(768, 512, 256, 128, 64, 32, 16, 8), per_channel=True),
+    "resnet-small": ResNet1D(narrow=(8, 16, 32), wide=(32, 64, 128), blocks=2),
+    "transformer-small": Transformer1D(width=64, depth=2, hidden=128),
 }
 """The defaults of every encoder under its name, and published or small variants of it."""
 
