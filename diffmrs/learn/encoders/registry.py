@@ -47,7 +47,7 @@ def encoder_spec(name: str, **changes: Any) -> Encoder:
         raise InputError(f"encoder is {name!r}; it must be one of {', '.join(PRESETS)}")
     spec = PRESETS[name]
     _check_fields(type(spec), changes)
-    return replace(spec, **changes)
+    return replace(spec, **_with_tuples(changes))
 
 
 def spec_to_json(spec: Encoder) -> str:
@@ -70,7 +70,11 @@ def spec_from_json(text: str) -> Encoder:
     if not isinstance(name, str) or name not in ENCODERS:
         raise InputError(f"specification of an encoder names {name!r}; it must be one of {', '.join(ENCODERS)}")
     _check_fields(ENCODERS[name], found)
-    return ENCODERS[name](**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+    return ENCODERS[name](**_with_tuples(found))
+
+
+def _with_tuples(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
 def _check_fields(cls: type[Encoder], found: dict[str, Any]) -> None:
