@@ -75,7 +75,7 @@ class ResNetEncoder(nnx.Module):
             conv(before[i], before[i + 1], 3, 2, padding=[(1, 1)], kernel_init=_HE, rngs=rngs, **types)
             for i in range(len(spec.stem))
         )
-        self.blocks = nnx.List()
+        self.blocks: nnx.List[Bottleneck] = nnx.List()
         found = spec.stem[-1]
         for narrow, wide in zip(spec.narrow, spec.wide, strict=True):
             for number in range(spec.blocks):
