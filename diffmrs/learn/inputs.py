@@ -136,7 +136,7 @@ def network_input(
     scale = _scale(fed, spec)
     signal = jnp.concatenate([fed.real, fed.imag], axis=1)[:, _ORDER[spec.kind]] / scale
     if spec.with_noise:
-        noise = noise_sd.astype(scale.dtype) / (scale * np.sqrt(fid.shape[0]))
+        noise = noise_sd.astype(scale.dtype) / (scale * float(np.sqrt(fid.shape[0])))
         known = jnp.isfinite(noise) & (noise > 0)
         level = jnp.where(known, jnp.log(jnp.where(known, noise, 1)), 0)
         signal = jnp.concatenate([signal, jnp.full((samples, 1), level)], axis=1)

@@ -1,16 +1,24 @@
 """Networks that turn a signal into features: small frozen specifications, and the modules that they build."""
 
 from diffmrs.learn.encoders.cnn import CNN
+from diffmrs.learn.encoders.convnext import ConvNeXt1D
+from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
 from diffmrs.learn.encoders.registry import ENCODERS, PRESETS, encoder_spec, spec_from_json, spec_to_json
+from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.subspace import Subspace, subspace_of
+from diffmrs.learn.encoders.transformer import Transformer1D
 
 __all__ = [
     "CNN",
     "ENCODERS",
     "MLP",
     "PRESETS",
+    "ConvNeXt1D",
+    "Mixer1D",
+    "ResNet1D",
     "Subspace",
+    "Transformer1D",
     "encoder_spec",
     "spec_from_json",
     "spec_to_json",

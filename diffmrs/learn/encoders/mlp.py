@@ -1,6 +1,7 @@
 """A multi-layer perceptron on all samples of all channels, or on the samples of each channel."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import jax
 from flax import nnx
@@ -79,7 +80,7 @@ class Layers(nnx.Module):
         widths = (n_inputs, *spec.widths)
         self.linear = nnx.List(
             nnx.Linear(a, b, kernel_init=nnx.initializers.he_normal(), rngs=rngs, **precision_of(spec.precision))
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
 
     def __call__(

@@ -6,17 +6,33 @@ from typing import Any
 
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.cnn import CNN
+from diffmrs.learn.encoders.convnext import ConvNeXt1D
+from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
+from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.subspace import Subspace
+from diffmrs.learn.encoders.transformer import Transformer1D
 
-Encoder = CNN | MLP | Subspace
+Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | ResNet1D | Subspace | Transformer1D
 
-ENCODERS: dict[str, type[Encoder]] = {"cnn": CNN, "mlp": MLP, "subspace": Subspace}
+ENCODERS: dict[str, type[Encoder]] = {
+    "cnn": CNN,
+    "convnext": ConvNeXt1D,
+    "mixer": Mixer1D,
+    "mlp": MLP,
+    "resnet": ResNet1D,
+    "subspace": Subspace,
+    "transformer": Transformer1D,
+}
 
 PRESETS: dict[str, Encoder] = {
     **{name: spec() for name, spec in ENCODERS.items()},
     "cnn-deepfpc": CNN(channels=(16, 24, 32, 40, 48, 56), activation="relu", input_dropout=0.2),
+    "convnext-small": ConvNeXt1D(depths=(2, 2, 2), widths=(24, 48, 96)),
+    "mixer-small": Mixer1D(width=64, depth=4, token_width=64, channel_width=128),
     "mlp-dq": MLP(widths=(768, 512, 256, 128, 64, 32, 16, 8), per_channel=True),
+    "resnet-small": ResNet1D(narrow=(8, 16, 32), wide=(32, 64, 128), blocks=2),
+    "transformer-small": Transformer1D(width=64, depth=2, hidden=128),
 }
 """The defaults of every encoder under its name, and published or small variants of it."""
 
@@ -31,7 +47,7 @@ def encoder_spec(name: str, **changes: Any) -> Encoder:
         raise InputError(f"encoder is {name!r}; it must be one of {', '.join(PRESETS)}")
     spec = PRESETS[name]
     _check_fields(type(spec), changes)
-    return replace(spec, **changes)
+    return replace(spec, **_with_tuples(changes))
 
 
 def spec_to_json(spec: Encoder) -> str:
@@ -54,7 +70,11 @@ def spec_from_json(text: str) -> Encoder:
     if not isinstance(name, str) or name not in ENCODERS:
         raise InputError(f"specification of an encoder names {name!r}; it must be one of {', '.join(ENCODERS)}")
     _check_fields(ENCODERS[name], found)
-    return ENCODERS[name](**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+    return ENCODERS[name](**_with_tuples(found))
+
+
+def _with_tuples(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
 def _check_fields(cls: type[Encoder], found: dict[str, Any]) -> None:
