@@ -135,13 +135,20 @@ def amortised(given: Setting, options: Any) -> tuple[Callable, dict]:
     )  # fmt: skip
     network, spent = trained("posterior", network, PosteriorLoss(scene), given, how, options)
 
+    latent = given.uniform.latent
+
     @jax.jit
-    def posterior(tests: Example) -> tuple[jax.Array, jax.Array]:
+    def some(tests: Example) -> tuple[jax.Array, jax.Array]:
         seen = jax.vmap(scene.see)(tests)
         z, _ = network.sample(seen.signal, jax.random.key(5), DRAWS)
-        amplitude = jax.vmap(jax.vmap(given.uniform.latent.parameters))(z).amplitude[:, :, : len(NAMES)]
-        middle = jax.vmap(given.uniform.latent.parameters)(network(seen.signal))
+        amplitude = jax.vmap(jax.vmap(latent.parameters))(z).amplitude[:, :, : len(NAMES)]
+        middle = jax.vmap(latent.parameters)(network(seen.signal))
         return amplitude, jax.vmap(given.gaussian.latent.coordinates)(middle)
+
+    def posterior(tests: Example) -> tuple[np.ndarray, np.ndarray]:
+        parts = [some(jax.tree.map(lambda leaf, k=k: leaf[k : k + 50], tests)) for k in range(0, TESTS, 50)]
+        draws, z = zip(*parts, strict=True)
+        return np.concatenate(draws, axis=1), np.concatenate(z)
 
     return posterior, spent
 

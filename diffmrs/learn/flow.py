@@ -37,7 +37,9 @@ class SplineFlow(nnx.Module):
         self.orders = tuple(tuple(int(k) for k in shuffle.permutation(size)) for _ in range(layers))
         moved = size - size // 2
         zero = nnx.initializers.zeros_init()
-        self.first = nnx.List([nnx.Linear(size // 2 + n_features, hidden, rngs=rngs) for _ in range(layers)])
+        # Two parts of one layer, so that many draws for one spectrum share that of the features.
+        self.first = nnx.List([nnx.Linear(size // 2, hidden, rngs=rngs) for _ in range(layers)])
+        self.steer = nnx.List([nnx.Linear(n_features, hidden, use_bias=False, rngs=rngs) for _ in range(layers)])
         self.second = nnx.List([nnx.Linear(hidden, hidden, rngs=rngs) for _ in range(layers)])
         self.last = nnx.List(
             [nnx.Linear(hidden, moved * (3 * bins - 1), kernel_init=zero, rngs=rngs) for _ in range(layers)]
@@ -64,9 +66,8 @@ class SplineFlow(nnx.Module):
     def _layer(self, layer: int, values: Array, features: Array, inverse: bool) -> tuple[Array, Array]:
         order = np.array(self.orders[layer])
         steering, moved = order[: self.size // 2], order[self.size // 2 :]
-        hidden = jnp.concatenate([values[..., steering], features], axis=-1)
-        for linear in (self.first[layer], self.second[layer]):
-            hidden = nnx.gelu(linear(hidden))
+        hidden = nnx.gelu(self.first[layer](values[..., steering]) + self.steer[layer](features))
+        hidden = nnx.gelu(self.second[layer](hidden))
         told = self.last[layer](hidden).reshape(*values.shape[:-1], moved.size, 3 * self.bins - 1)
         new, log_slope = spline(values[..., moved], told, inverse=inverse)
         return values.at[..., moved].set(new), jnp.sum(log_slope, axis=-1)
