@@ -80,9 +80,10 @@ def gaussian_calibration(truth: Any, mean: Any, sd: Any, *, levels: Sequence[flo
 def sample_calibration(truth: Any, samples: Any, *, levels: Sequence[float] = LEVELS) -> Calibration:
     """Calibration of posterior samples.
 
-    Intervals are central quantiles; NLL is that of the Gaussian with the moments of the samples. Quantiles are those at p(m + 1) of m sorted draws: the interval between two of them covers exactly as often as it
-    says when the truth is exchangeable with the draws. With few draws the widest intervals reach from the smallest to
-    the largest draw and cover (m - 1)/(m + 1): for 95 % take at least 100.
+    Intervals are central quantiles; NLL is that of the Gaussian with the moments of the samples. Quantiles are those at
+    p(m + 1) of m sorted draws: the interval between two of them covers exactly as often as it says when the truth is
+    exchangeable with the draws. With few draws the widest intervals reach from the smallest to the largest draw and
+    cover (m - 1)/(m + 1): for 95 % take at least 40, better 100 or more.
 
     Args:
         truth: finite. [spectra, metabolites]

@@ -108,8 +108,9 @@ def combined(reference: Any, scores: Any) -> np.ndarray:
     """One score from several: the number of scores times the smallest p value (Bonferroni), as -log10.
 
     Above -log10(false alarms) a spectrum is flagged with at most that rate of false alarms, however the scores hang
-    together; too few where they do so strongly. `threshold` on the combined scores of a second set in distribution
-    makes the rate exact. Fisher's sum of logarithms is not used: it takes the scores to be independent, and they are not.
+    together; with a lower rate where they do so strongly. `threshold` on the combined scores of a second set in
+    distribution makes the rate exact. Fisher's sum of logarithms is not used: it takes the scores to be independent,
+    and they are not.
 
     Args:
         reference: of spectra in distribution. [spectra, scores]

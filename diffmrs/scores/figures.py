@@ -1,6 +1,6 @@
 """Figures of scores. Functions draw on the axes they are given, without pyplot state or rcParams."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -163,7 +163,7 @@ def _new_axes() -> Axes:
     return Figure(figsize=(4.2, 3.8), dpi=130, layout="constrained").add_subplot()
 
 
-def _finished(axes: Axes, legend: str | None = None) -> Axes:
+def _finished(axes: Axes, legend: Literal["upper left", "best"] | None = None) -> Axes:
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     if legend is not None:

@@ -1,6 +1,7 @@
 """Spectra sorted into strata: by signal-to-noise ratio, linewidth or the place of the truth in its range."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def strata(values: Any, edges: Sequence[float], name: str) -> dict[str, np.ndarr
         raise InputError(f"edges are {list(edges)}; they must be at least one number, rising")
     which = np.where(np.isnan(array), -1, np.digitize(array, limits))
     told = [f"{limit:.4g}" for limit in limits]
-    middle = [f"{name} {low} to {high}" for low, high in zip(told[:-1], told[1:], strict=True)]
+    middle = [f"{name} {low} to {high}" for low, high in pairwise(told)]
     labels = [f"{name} below {told[0]}", *middle, f"{name} from {told[-1]}"]
     return {label: which == number for number, label in enumerate(labels)}
 
