@@ -155,8 +155,9 @@ def _columns(true: np.ndarray, other: np.ndarray, fixed: np.ndarray | None) -> n
     with np.errstate(divide="ignore"):
         relative = np.where(true != 0, np.abs(error) / np.abs(true), np.nan)
     missed = np.zeros_like(t) if fixed is None else (fixed[None] - true) ** 2
-    seen = (np.ones_like(t), t, e, t**2, e**2, t * e, error, error**2, np.abs(error))
-    seen = (*seen, np.abs(answer) + np.abs(true), relative, missed)
+    sizes = np.abs(answer) + np.abs(true)
+    moments = (np.ones_like(t), t, e, t**2, e**2, t * e)
+    seen = (*moments, error, error**2, np.abs(error), sizes, relative, missed)
     everything = (np.ones_like(t), t, t**2, missed, np.broadcast_to(middle, t.shape))
     given = np.full_like(t, fixed is not None)
     return np.stack([*(np.where(good, one, 0.0) for one in seen), *everything, given])
