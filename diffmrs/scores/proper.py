@@ -23,7 +23,7 @@ def crps_gaussian(truth: Any, mean: Any, sd: Any) -> np.ndarray:
     true, sigma = np.asarray(truth, np.float64), np.asarray(sd, np.float64)
     z = (true - np.asarray(mean, np.float64)) / sigma
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    return sigma * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / _SQRT_PI)
+    return np.asarray(sigma * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / _SQRT_PI))
 
 
 def crps_samples(truth: Any, samples: Any) -> np.ndarray:
@@ -47,10 +47,10 @@ def nll_gaussian(truth: Any, mean: Any, sd: Any) -> np.ndarray:
     """Negative logarithm of the density of Gaussians at the truth: smaller is better; any shape."""
     sigma = np.asarray(sd, np.float64)
     z = (np.asarray(truth, np.float64) - np.asarray(mean, np.float64)) / sigma
-    return 0.5 * z**2 + np.log(sigma) + 0.5 * np.log(2 * np.pi)
+    return np.asarray(0.5 * z**2 + np.log(sigma) + 0.5 * np.log(2 * np.pi))
 
 
 def nll_truncated(truth: Any, mean: Any, sd: Any) -> np.ndarray:
     """The same for Gaussians cut off below 0, as amplitudes that cannot be negative have."""
     ratio = np.asarray(mean, np.float64) / np.asarray(sd, np.float64)
-    return nll_gaussian(truth, mean, sd) + log_ndtr(ratio)
+    return np.asarray(nll_gaussian(truth, mean, sd) + log_ndtr(ratio))
