@@ -13,7 +13,7 @@ from diffmrs.errors import InputError
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.shape import Lineshape
-from diffmrs.model.signal import SignalModel
+from diffmrs.model.signal import SignalModel, predict_fid
 from diffmrs.simulate.artefacts import spoil
 from diffmrs.simulate.spectra import Simulated
 from diffmrs.simulate.strange import STRANGE, Example, Strange
@@ -90,8 +90,9 @@ def example_of(
     clean = example.clean
     extra = fid_of(simulated.baseline).astype(clean.dtype)
     if simulated.spoiling is not None:
-        # As `simulate_fid` does: the size of water, lipids and echo is that of the FID without baseline.
-        extra = spoil(clean + extra, simulated.spoiling, model.acquisition, jnp.abs(clean).max()) - clean
+        # As `simulate_fid` does: the size of water, lipids and echo is that of the FID without delay and baseline.
+        size = jnp.abs(predict_fid(example.parameters, basis_fid, model)).max()
+        extra = spoil(clean + extra, simulated.spoiling, model.acquisition, size) - clean
     return replace(example, extra=extra, noise=simulated.fid - clean - extra)
 
 
