@@ -1,10 +1,12 @@
 """Uncertainties that are right pass, those that are wrong do not: Gaussian models whose posterior is known exactly."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
+from scipy.io import loadmat
 
 from diffmrs.errors import InputError
 from diffmrs.scores import (
@@ -29,6 +31,7 @@ from diffmrs.scores import (
     sd_over_crlb,
     uniform_precision,
 )
+from diffmrs.simulate import RECIPES
 
 RNG = np.random.default_rng(1)
 N = 4000
@@ -225,3 +228,43 @@ def test_the_local_bound_is_never_below_the_bayesian_one():
 def test_what_makes_no_sense_is_refused(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+@pytest.mark.data
+def test_ceilings_of_a_published_training_set(data_dir, x64):
+    """R² of the linear-Gaussian posterior on the set of Shamaei et al. 2023, from an independent calculation."""
+    folder = data_dir / "12_basis_sets" / "deepmrs_2023"
+    members = np.concatenate([loadmat(folder / "basisset.mat")["data"].T, loadmat(folder / "mm.mat")["data"].T])
+    basis, time_s = jnp.asarray(members[:, :1024]), jnp.asarray(0.25e-3 * np.arange(1024))
+    recipe = RECIPES["shamaei2023"]
+    limits = [one.amplitude for one in recipe.ingredients]
+    low, high = np.array([*limits, recipe.shift_hz, recipe.damping_per_s, recipe.phase_rad]).T
+    draws = np.random.default_rng(0).uniform(low, high, size=(16, low.size))
+
+    def whitened(vector):
+        shift, damping, phase = vector[20:]
+        decay = jax.lax.stop_gradient(damping) - damping
+        return vector[:20] @ basis * jnp.exp((2j * jnp.pi * shift + decay) * time_s + 1j * phase)
+
+    precision = uniform_precision(low, high)
+    ceiling = linear_ceiling(local_bound(whitened, draws, 1.0, precision), 1 / precision)
+    names = [one.name for one in recipe.ingredients]
+    wanted = {
+        "Cr": 0.94,
+        "NAA": 0.98,
+        "NAAG": 0.76,
+        "Ins": 0.84,
+        "Glu": 0.77,
+        "Tau": 0.75,
+        "GPC": 0.79,
+        "PCho": 0.78,
+        "PCr": 0.73,
+        "GSH": 0.47,
+        "Gln": 0.41,
+        "Ala": 0.37,
+        "sIns": 0.22,
+        "Lac": 0.16,
+        "GABA": 0.11,
+        "Asp": 0.05,
+    }
+    np.testing.assert_allclose([ceiling[names.index(name)] for name in wanted], list(wanted.values()), atol=0.02)
