@@ -85,8 +85,8 @@ def example_of(
     """
     nothing = jnp.zeros_like(simulated.fid)
     one = jnp.ones_like(simulated.fid)
-    bare = [replace(p, lineshape=p.lineshape[:0]) for p in (simulated.parameters, low, high)]
-    example = Example(*bare, basis_fid, one, nothing, nothing, model, names)
+    parameters, low, high = (replace(p, lineshape=p.lineshape[:0]) for p in (simulated.parameters, low, high))
+    example = Example(parameters, low, high, basis_fid, one, nothing, nothing, model, names)
     clean = example.clean
     extra = fid_of(simulated.baseline).astype(clean.dtype)
     if simulated.spoiling is not None:
