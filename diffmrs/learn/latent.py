@@ -144,7 +144,9 @@ def latent_for(population: Population, model: SignalModel, *, gain: LogNormal | 
         if isinstance(margin, Uniform) and bool(np.all(np.asarray(margin.low) == np.asarray(margin.high))):
             continue
         if not isinstance(margin, Gaussianised):
-            raise InputError(f"the distribution of {name} is a {type(margin).__name__}, which has no normal coordinates")
+            raise InputError(
+                f"the distribution of {name} is a {type(margin).__name__}, which has no normal coordinates"
+            )
         if count:
             blocks.append((name, count))
     if gain is not None:

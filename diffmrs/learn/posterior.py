@@ -26,9 +26,7 @@ class PosteriorNetwork(nnx.Module):
         flow_layers: coupling layers of the flow; 0 for a Gaussian.
     """
 
-    def __init__(
-        self, spec: Encoder, samples: int, channels: int, size: int, rngs: nnx.Rngs, *, flow_layers: int = 0
-    ):
+    def __init__(self, spec: Encoder, samples: int, channels: int, size: int, rngs: nnx.Rngs, *, flow_layers: int = 0):
         self.size = size
         self.encoder = spec.build(samples, channels, rngs)
         small = nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")

@@ -15,14 +15,18 @@ from diffmrs.simulate.recipes import RECIPES
 from diffmrs.simulate.simulate_recipe import recipe_sampler, simulate_recipe
 from diffmrs.simulate.simulated_head import SimulatedHead, write_head
 from diffmrs.simulate.spectra import Simulated, simulate_fid, simulate_spectra
+from diffmrs.simulate.strange import STRANGE, Example, Strange, without_member
+from diffmrs.simulate.strange_spectra import example_of, strange_spectra
 
 __all__ = [
     "RECIPES",
     "SNR_DEFINITIONS",
+    "STRANGE",
     "Artefacts",
     "Copula",
     "Correlated",
     "Distribution",
+    "Example",
     "Gaussianised",
     "Ingredient",
     "LogNormal",
@@ -37,6 +41,7 @@ __all__ = [
     "SimulatedHead",
     "SimulatedRaw",
     "Spoiling",
+    "Strange",
     "Tissue",
     "Uniform",
     "brain_concentrations",
@@ -44,6 +49,7 @@ __all__ = [
     "draw_baseline",
     "draw_parameters",
     "draw_spoiling",
+    "example_of",
     "head_tissue",
     "noise_sd_for",
     "recipe_sampler",
@@ -54,5 +60,7 @@ __all__ = [
     "simulate_spectra",
     "snr_of",
     "spoil",
+    "strange_spectra",
+    "without_member",
     "write_head",
 ]

@@ -67,7 +67,9 @@ class Correlated:
 
     def _whole_root(self) -> Array:
         if self.at_least is not None:
-            raise InputError("a correlated Gaussian that is cut off is not told by standard normal numbers; use a Copula")
+            raise InputError(
+                "a correlated Gaussian that is cut off is not told by standard normal numbers; use a Copula"
+            )
         return jnp.linalg.cholesky(jnp.asarray(self.covariance))
 
 
