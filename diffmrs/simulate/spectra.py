@@ -103,7 +103,7 @@ def simulate_around(
     baseline: RandomBaseline | None = None,
     artefacts: Artefacts | None = None,
 ) -> Simulated:
-    """One synthetic FID with parameters that are given; the rest is drawn as `simulate_fid` does, arguments as there."""
+    """One synthetic FID with given parameters; the rest is drawn as `simulate_fid` does, arguments as there."""
     key_noise, key_snr, key_baseline, key_height, key_width, key_causal = jax.random.split(key, 6)
     bare = replace(model, baseline=NoBaseline())
     parameters = replace(parameters, baseline=parameters.baseline[:0])
