@@ -4,7 +4,8 @@ Trains DQ-nMM, DQ-pMM and DQ-rpMM as published but for the number of steps, and 
 same spectra; tests all on 1000 others, in both forms of the recipe (noise damped with the signal, as published, or
 last), and lets a few Gauss-Newton steps follow on each.
 
-    python benchmarks/published_decoders.py [--data DIR] [--out DIR] [--steps 12000] [--full] [--checkpoints DIR] [--only nMM …]
+    python benchmarks/published_decoders.py [--data DIR] [--out DIR] [--steps 12000] [--full] [--checkpoints DIR]
+        [--only nMM pMM rpMM posterior]
 
 The published size is 150 000 steps of 128 spectra (`--full`). Writes `published_decoders.json` and `.md`.
 """

@@ -4,8 +4,8 @@ With noise of known standard deviation σ, and coordinates z that are standard n
 
 $$-\log p(z \mid x) = \tfrac12 \lVert W^{1/2} (s(z) - x) / \sigma \rVert^2 + \tfrac12 \lVert z \rVert^2 + \text{const}$$
 
-s is `diffmrs.model`, and W takes off what a baseline with a Gaussian prior can follow (`diffmrs.fitting.smooth`). It is a
-sum of squares: the fitter's solver finds its minimum, and a network may be trained on it.
+s is `diffmrs.model`, and W takes off what a baseline with a Gaussian prior can follow (`diffmrs.fitting.smooth`). It is
+a sum of squares: the fitter's solver finds its minimum, and a network may be trained on it.
 """
 
 from dataclasses import dataclass

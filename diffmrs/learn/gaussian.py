@@ -1,7 +1,9 @@
 r"""Gaussians whose mean and precision a network tells.
 
 A full one is told by its mean and the lower triangular root M of its precision, $M^\top M = \Sigma^{-1}$, so that the
-density needs no matrix to be solved: $\log q(z) = \log|M| - \tfrac12 \lVert M (z - \mu) \rVert^2 - \tfrac d2 \log 2\pi$.
+density needs no matrix to be solved:
+
+$$\log q(z) = \log|M| - \tfrac12 \lVert M (z - \mu) \rVert^2 - \tfrac d2 \log 2\pi.$$
 """
 
 import math

@@ -147,7 +147,7 @@ def train(
         The trained network and the history of validations.
 
     Raises:
-        InputError: the checkpoint is not one of this network and these settings, or the loss is not finite at the start.
+        InputError: the checkpoint is not one of this network and these settings, or the loss is not finite at first.
     """
     graph, params, rest = nnx.split(network, nnx.Param, ...)
     optimiser = training.optimiser()
@@ -161,14 +161,15 @@ def train(
     state = jax.tree.map(jnp.copy, state)  # its buffers are given away
     judged = draw_examples(jax.random.fold_in(key, 2**31 - 1), validation or source, training.validation)
     run = _Run(graph, optimiser, training.batch)
-    for state, progress in _stretches(state, run, key, loss, source, judged, training):
+    for now, progress in _stretches(state, run, key, loss, source, judged, training):
         if not history and not np.isfinite(progress.numbers["loss"]):
             raise InputError("the training loss is not finite; lower the learning rate or look at the data")
         history.append(progress)
         if checkpoint is not None:
-            write_checkpoint(checkpoint, state, training, history)
+            write_checkpoint(checkpoint, now, training, history)
         if on_progress is not None:
             on_progress(progress)
+        state = now
     return nnx.merge(graph, state.best, state.best_rest, copy=True), history
 
 

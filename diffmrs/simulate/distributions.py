@@ -37,7 +37,7 @@ class Gaussianised(Quantiles, Protocol):
         """The value that a standard normal number stands for: that with the same probability below it."""
 
     def to_normal(self, value: Array) -> Array:
-        """The inverse of `from_normal`; a value outside the distribution gives a large number (about 5), not infinity."""
+        """The inverse of `from_normal`; a value outside the distribution gives a large number, not infinity."""
 
 
 @container()

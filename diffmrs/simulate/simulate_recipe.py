@@ -34,8 +34,9 @@ def simulate_recipe(key: Array, recipe: Recipe, basis: Basis, count: int, *, phy
 
     Returns:
         The FIDs and the truth, [count, ...] on every field. The members are `recipe.members(basis)`, in that order,
-        each with shift and width of its own unless all have the same, then one group. A damping d is a Lorentzian width of d/pi. `snr` is that of
-        diffmrs.quality over the whole band; in the published form with noise first, `noise_sd` is that before damping.
+        each with shift and width of its own unless all have the same, then one group. A damping d is a Lorentzian width
+        of d/pi. `snr` is that of diffmrs.quality over the whole band; in the published form with noise first,
+        `noise_sd` is that before damping.
 
     Raises:
         InputError: the basis lacks an ingredient, or the count is not positive.

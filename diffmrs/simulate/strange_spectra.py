@@ -53,8 +53,10 @@ def strange_spectra(
     if basis.fid.shape != shape:
         raise InputError(f"the basis has shape {basis.fid.shape}, but the spectra {shape}, members and points")
     count = len(basis.names)
+    # A recipe has one group where all members have the same shift and width, else one each.
+    groups = (0,) * count if simulated.parameters.frequency_shift_hz.shape[-1] == 1 else tuple(range(count))
     chosen = model or SignalModel(
-        basis.acquisition, basis.n_points, (0, basis.n_points), tuple(range(count)), (0,) * count, NoBaseline()
+        basis.acquisition, basis.n_points, (0, basis.n_points), groups, (0,) * count, NoBaseline()
     )
     known = simulated.parameters if training is None else training
     low, high = (jax.tree.map(partial(end, axis=0), known) for end in (jnp.min, jnp.max))
