@@ -2,7 +2,8 @@ r"""What networks are trained on. Each loss is a pytree, a function of a network
 
 Which of them gives calibrated uncertainty follows from what it minimises: `PosteriorLoss` is the mean of
 $-\log q(z \mid x)$ over pairs of truth and data, least where q is the posterior (neural posterior
-estimation; Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises $\mathrm{KL}(q \,\|\, p)$ to the same posterior with the
+estimation; Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises
+$\mathrm{KL}(q \,\|\, p)$ to the same posterior with the
 likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q cannot be exact.
 """
 
