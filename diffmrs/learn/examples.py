@@ -131,3 +131,22 @@ def _regrouped(parameters: Parameters, model: SignalModel) -> Parameters:
         gaussian_variance_hz2=jnp.broadcast_to(shims[:1], (model.n_shims,)),
         baseline=jnp.zeros(len(model.baseline_roughness), shims.dtype),
     )
+
+
+@container()
+@dataclass(frozen=True)
+class MeasuredSource:
+    """Measured spectra, each as likely as any other; nothing is known of their truth.
+
+    Attributes:
+        fid: as the network meets them, registered where it expects that. [spectra, points]
+        noise_sd: of the real part of each spectrum. [spectra]
+    """
+
+    fid: jax.Array
+    noise_sd: jax.Array
+
+    def draw(self, key: Array) -> Example:
+        """One of the spectra."""
+        which = jax.random.randint(key, (), 0, self.noise_sd.shape[0])
+        return Example(self.fid[which], self.noise_sd[which])

@@ -118,6 +118,8 @@ def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
     """
     data = read_measured(options.data, options.sampling, scratch=scratch)
     starter = None if options.network is None else _read_network(options, data)
+    if starter is not None and options.ppm_range is None:
+        options = replace(options, ppm_range=starter.protocol.scene.spec.ppm_range)
     plain_basis, notes = _read_basis(options) if starter is None else (starter.basis, ())
     layout = layout_of(data)
     if options.mask == AUTO:

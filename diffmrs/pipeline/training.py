@@ -3,7 +3,7 @@
 import csv
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import jax
@@ -58,8 +58,8 @@ class TrainOptions:
     like: Path | None = None
     macromolecules: tuple[str, ...] = ("auto",)
     ppm_range: tuple[float, float] | None = None
-    ranges: Ranges = Ranges()
-    training: Training = Training()
+    ranges: Ranges = field(default_factory=Ranges)
+    training: Training = field(default_factory=Training)
     encoder: str = "subspace"
     precision: str = "input"
     flow_layers: int = 0
