@@ -1,19 +1,12 @@
 r"""What networks are trained on. Each loss is a pytree, a function of a network, a batch and a key.
 
 Which of them gives calibrated uncertainty follows from what it minimises: `PosteriorLoss` is the mean of
-<<<<<<< HEAD
-$-\log q(z \mid x)$ over pairs of truth and data, least where q is the posterior (neural posterior
-estimation; Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises
-$\mathrm{KL}(q \,\|\, p)$ to the same posterior with the
-likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q cannot be exact.
-=======
 $-\log q(z \mid x)$ over pairs of truth and data, least where q is the posterior (neural posterior estimation;
 Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises $\mathrm{KL}(q \,\|\, p)$ to the same
 posterior with the likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q
 cannot be exact.
 
 Spectra that cannot be used (not finite, nothing but zeros, no noise) are left out of every mean.
->>>>>>> core
 """
 
 from dataclasses import dataclass
