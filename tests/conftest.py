@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# The tests compile much and compute little: without most of LLVM's optimisations they compile in two thirds of the time,
+# The tests compile much and compute little: without most of the optimisations they compile in two thirds of the time,
 # and results move by a rounding error. JAX_DISABLE_MOST_OPTIMIZATIONS=0 in the environment tests what users get.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # XLA compares lists of processor features with its own tuning hints when it loads compiled code, and warns in vain.
