@@ -47,6 +47,14 @@ def pytest_runtest_teardown():
         jax.clear_caches()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a file in one worker: most look at the same compiled functions and fits."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of the measured reference data; the test is skipped, with the reason, when it is absent."""

@@ -17,6 +17,8 @@ from diffmrs.data import MRSData
 from diffmrs.io import read_data, write_basis, write_nifti_mrs
 from diffmrs.staging import staged_folder
 
+pytestmark = pytest.mark.slow  # whole commands
+
 ROOT = Path(__file__).parents[1]
 
 
