@@ -130,8 +130,7 @@ def test_macromolecules_join_a_basis_without(files, tmp_path):
 
 def test_a_mask_limits_the_fit(files, tmp_path, capsys):
     arguments = ["fit", str(files / "volume.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path)]
-    # In chunks of four, for which the fit of the whole volume was compiled.
-    assert main([*arguments, "--mask", str(files / "mask.nii.gz"), "--chunk", "4"]) == 0
+    assert main([*arguments, "--mask", str(files / "mask.nii.gz")]) == 0
     assert [(row["x"], row["y"]) for row in rows_of(tmp_path / "quality.csv")] == [("1", "0")]
     assert np.count_nonzero(nib.load(tmp_path / "maps" / "converged.nii.gz").get_fdata()) == 1
     assert "geometry in mask.nii.gz differs" in capsys.readouterr().err  # the data have 10 m voxels, the mask 1 mm
