@@ -1,16 +1,12 @@
 """How every test runs: two CPU devices, strict ranks, checked shapes, and the reference data when it is there."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 # The tests compile much and compute little: without most of the optimisations they compile in two thirds of the time,
-# and results move by a rounding error. JAX_DISABLE_MOST_OPTIMIZATIONS=0 in the environment tests what users get.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# XLA compares lists of processor features with its own tuning hints when it loads compiled code, and warns in vain.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# and results move by a rounding error. The pass in float64 tests what users get.
+if os.environ.get("DIFFMRS_TEST_X64", "0") != "1":
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import pytest
@@ -20,17 +16,9 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_enable_x64", os.environ.get("DIFFMRS_TEST_X64", "0") == "1")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Tests that call the command in their own process would turn it on for all that follow, and share it among workers.
+jax.config.update("jax_enable_compilation_cache", False)
 install_import_hook("diffmrs", "beartype.beartype")
-
-# Nearly all of the time goes into compiling, and much is compiled more than once: by each worker, for a function made
-# anew by each call, after `clear_caches`. So one run of the tests keeps what it compiles in a folder of its own, which
-# goes with it. The first process to come here makes it; workers and the programs that tests start inherit its name.
-if "DIFFMRS_TEST_CACHE" not in os.environ:
-    os.environ["DIFFMRS_TEST_CACHE"] = tempfile.mkdtemp(prefix="diffmrs-tests-")
-    atexit.register(shutil.rmtree, os.environ["DIFFMRS_TEST_CACHE"], ignore_errors=True)
-jax.config.update("jax_compilation_cache_dir", os.environ["DIFFMRS_TEST_CACHE"])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-jax.jit(lambda: 0)()  # JAX takes the folder at its first compilation; a command called by a test would tell another
 
 DATA = Path(os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

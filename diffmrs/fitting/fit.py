@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -191,6 +191,7 @@ def set_up(
     return Setup(basis, model, priors_for(constraints, basis.names, model), inflate, bounds, optimiser)
 
 
+@runtime_checkable
 class Starter(Protocol):
     """What tells parameters to begin at, such as a trained network, and how many steps are taken from there.
 
