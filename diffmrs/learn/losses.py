@@ -40,7 +40,12 @@ def mean_of(values: Float[Array, " batch"], usable: Bool[Array, " batch"]) -> Fl
     return jnp.where(count > 0, total, jnp.nan)
 
 
-def _amplitudes_of(batch: Example) -> Array:
+def amplitudes_of(batch: Example) -> Array:
+    """True amplitudes, [batch, members].
+
+    Raises:
+        InputError: the examples are measured ones, without truth.
+    """
     if batch.parameters is None:
         raise InputError("this loss needs true amplitudes, which these examples lack")
     return batch.parameters.amplitude
@@ -73,7 +78,7 @@ class Supervised:
         wanted = self.members * (2 if self.spread else 1)
         if outputs.shape[1] != wanted:
             raise InputError(f"the network gives {outputs.shape[1]} numbers, but the loss needs {wanted}")
-        truth = _amplitudes_of(batch) / seen.scale[:, None]
+        truth = amplitudes_of(batch) / seen.scale[:, None]
         off = outputs[:, : self.members] - (truth - jnp.asarray(self.mean)[None]) / jnp.asarray(self.sd)[None]
         error = mean_of(jnp.mean(off**2, axis=1), seen.usable)
         if not self.spread:
@@ -160,7 +165,7 @@ class ThroughSteps:
             return self.scene.decoder.latent.parameters(found.z).amplitude
 
         amplitude = jax.vmap(after)(start, seen.observed, seen.noise_sd)
-        off = (amplitude - _amplitudes_of(batch) / seen.scale[:, None]) / jnp.asarray(self.sd)[None]
+        off = (amplitude - amplitudes_of(batch) / seen.scale[:, None]) / jnp.asarray(self.sd)[None]
         return mean_of(jnp.mean(off**2, axis=1), seen.usable), {}
 
 

@@ -30,8 +30,8 @@ class Quantiles(Distribution, Protocol):
 
 
 @runtime_checkable
-class Gaussianised(Quantiles, Protocol):
-    """A distribution whose values are told by standard normal numbers, one each."""
+class Gaussianised(Distribution, Protocol):
+    """A distribution whose values are told by as many standard normal numbers."""
 
     def from_normal(self, z: Array) -> Array:
         """The value that a standard normal number stands for: that with the same probability below it."""
