@@ -30,7 +30,7 @@ def measured(path, *, spectra=1, echo_time_s=0.03, dwell_time_s=5e-4, n_points=N
     truth = {name: synthetic.TRUTH[name] for name in NAMES}
     fids = [
         synthetic.fid(
-            truth=truth, shift_hz=4.0 - 3 * k, phase_rad=2.0 - k, noise_sd=0.2, seed=k, acquisition=acquisition,
+            truth=truth, shift_hz=4.0 - 3 * k, phase_rad=2.0 - k, noise_sd=1.5, seed=k, acquisition=acquisition,
             n_points=n_points,
         )
         for k in range(spectra)
@@ -83,19 +83,19 @@ def test_training_leaves_a_network_its_metrics_and_no_checkpoint(folder):
 
 def test_steps_after_the_network_end_where_the_fit_ends(folder, tmp_path, capsys):
     ratios = {}
-    for steps in ("0", "3", "all"):
+    for steps in ("0", "all"):
         out = tmp_path / steps
         assert quantify(folder, out, "--steps", steps, "--priors", "none", "--baseline", "none") == 0
         rows = [row for row in rows_of(out / "concentrations.csv") if row["metabolite"] == "NAA"]
         ratios[steps] = np.array([float(row["ratio_tcr"]) for row in rows])
         status = {row["status"] for row in rows_of(out / "quality.csv")}
-        assert any("network" in words for words in status) == (steps == "0") or steps == "3"
+        assert any("network" in words for words in status) == (steps == "0")
     captured = capsys.readouterr()
     assert "report:" in captured.out
     truth = synthetic.TRUTH["NAA"] / synthetic.TRUTH["Cr"]
     off = {steps: np.abs(found / truth - 1).max() for steps, found in ratios.items()}
     assert off["all"] < 0.03
-    assert off["3"] < max(off["0"], 0.05) and off["0"] < 0.6
+    assert off["0"] < 0.6
 
 
 def test_the_networks_own_posterior_is_written_and_holds_the_truth(folder, tmp_path):
@@ -113,7 +113,7 @@ def test_the_networks_own_posterior_is_written_and_holds_the_truth(folder, tmp_p
 
 def test_what_was_saved_is_what_was_trained(folder):
     one, again = (load_quantifier(folder / "net.safetensors") for _ in range(2))
-    fids = jnp.asarray(synthetic.fid(noise_sd=0.2, n_points=N), jnp.complex64)[None]
+    fids = jnp.asarray(synthetic.fid(noise_sd=1.5, n_points=N), jnp.complex64)[None]
     first, second = one.parameters(fids).amplitude, again.parameters(fids).amplitude
     np.testing.assert_array_equal(first, second)
     assert one.basis.names == NAMES and one.echo_time_s == pytest.approx(0.03)
@@ -121,7 +121,7 @@ def test_what_was_saved_is_what_was_trained(folder):
 
 def test_scale_phase_and_shift_of_data_do_not_matter(folder):
     net = load_quantifier(folder / "net.safetensors")
-    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, shift_hz=0.0, noise_sd=0.05, n_points=N)
+    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, shift_hz=0.0, noise_sd=0.5, n_points=N)
     time = synthetic.ACQUISITION.time_s(N)
     moved = 1e5 * fid * np.exp(2j * np.pi * 11.0 * time + 2.5j)
     found = net.parameters(jnp.asarray(np.stack([fid, moved]), jnp.complex64))
@@ -131,7 +131,7 @@ def test_scale_phase_and_shift_of_data_do_not_matter(folder):
 
 def test_broken_spectra_are_flagged_and_harm_no_other(folder):
     net = load_quantifier(folder / "net.safetensors")
-    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, noise_sd=0.2, n_points=N)
+    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, noise_sd=1.5, n_points=N)
     noise = np.random.default_rng(0).normal(size=(N, 2)) @ np.array([1, 1j])
     fids = jnp.asarray(np.stack([fid, 0 * fid, np.where(np.arange(N) == 5, np.nan, fid), noise]), jnp.complex64)
     told = net.tell(fids, jax.random.key(0))
@@ -144,7 +144,7 @@ def test_broken_spectra_are_flagged_and_harm_no_other(folder):
 
 def test_adapting_lowers_the_misfit_of_what_it_adapts_to(folder):
     net = load_quantifier(folder / "net.safetensors")
-    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, noise_sd=0.2, n_points=N)
+    fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, noise_sd=1.5, n_points=N)
     fids = jnp.asarray(fid, jnp.complex64)[None]
     how = Training(steps=40, batch=4, learning_rate=3e-4, every=20, validation=4)
     before = net.tell(fids, jax.random.key(0), 4).misfit[0]

@@ -245,7 +245,7 @@ def _train_step(state: State, key: Array, loss: Loss, source: Source, run: _Run)
 
     (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
     # A batch that gives no finite gradient is left out rather than spoil the network.
-    sound = jnp.isfinite(optax.global_norm(gradient)) & jnp.isfinite(value)
+    sound = jnp.isfinite(optax.tree.norm(gradient)) & jnp.isfinite(value)
     updates, memory = run.training.optimiser().update(gradient, state.memory, state.params)
     params = optax.apply_updates(state.params, updates)
     kept = jax.tree.map(partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory))
