@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from diffmrs.learn.examples import Example, Source, draw_examples
 Metrics = dict[str, Array]
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What a network is trained on: a pytree, so that what it holds is not compiled into the steps."""
 
@@ -75,6 +76,9 @@ class Training:
                 f"learning_rate is {self.learning_rate:g}, clip {self.clip:g} and weight_decay {self.weight_decay:g}; "
                 "they must lie above 0 and at most 1, above 0, and not below 0"
             )
+
+        if not all(0 <= share <= 1 for share in (self.warmup, *self.drops)):
+            raise InputError(f"warmup is {self.warmup} and drops are {self.drops}; they are shares, from 0 to 1")
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients."""
@@ -244,7 +248,8 @@ def _train_step(state: State, key: Array, loss: Loss, source: Source, run: _Run)
 
     (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
     # A batch that gives no finite gradient is left out rather than spoil the network.
-    sound = jnp.isfinite(optax.global_norm(gradient)) & jnp.isfinite(value)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in (value, *jax.tree.leaves(gradient))]
+    sound = jnp.all(jnp.stack(finite))
     updates, memory = run.training.optimiser().update(gradient, state.memory, state.params)
     params = optax.apply_updates(state.params, updates)
     kept = jax.tree.map(partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory))
