@@ -79,9 +79,7 @@ def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
     noise = 20 * jax.random.normal(jax.random.key(2), (2, 2, POINTS))
     fids = jax.vmap(lambda z, n: fid_of(whole.spectrum(z) + jax.lax.complex(n[0], n[1])))(z, noise)
     batch = Example(fids, jnp.full(2, 20.0), jax.vmap(made.latent.parameters)(z))
-    loss = (
-        ThroughMode(scene, sd, LevenbergMarquardt(tolerance=1e-6)) if kind == "mode" else ThroughSteps(scene, sd, 2)
-    )
+    loss = ThroughMode(scene, sd, LevenbergMarquardt(tolerance=1e-6)) if kind == "mode" else ThroughSteps(scene, sd, 2)
     graph, params, rest = nnx.split(Constant(size), nnx.Param, ...)
     values = 0.3 * jnp.cos(jnp.arange(float(size)))
 

@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_very_numbers(tmp_path):
     done, unchanged = train(START, LOSS, SOUND, HOW, checkpoint=path)  # nothing is left to do
     assert same(done, whole)
     assert unchanged == history
-    with pytest.raises(InputError, match="was written with learning_rate 0.01, but now it is 0.02"):
+    with pytest.raises(InputError, match=r"was written with learning_rate 0\.01, but now it is 0\.02"):
         train(START, LOSS, SOUND, dataclasses.replace(HOW, learning_rate=0.02), checkpoint=path)
     wider = Network(MLP((7,)), 16, 2, 1, nnx.Rngs(0))
     with pytest.raises(InputError, match="another network"):
