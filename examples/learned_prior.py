@@ -2,11 +2,9 @@
 A prior learned through the fit
 ===============================
 
-How firmly should a fit be drawn to what is usual? The derivative of the fit tells which firmness errs least.
-
-The fit starts with a prior four times as wide as the population and centred elsewhere. Its centre and precision are
-then trained like a network, on simulated spectra, by differentiating the squared error of the fitted amplitudes through
-the fit (implicit function theorem). What comes out is close to the population that the spectra came from.
+How firmly should a fit be drawn to what is usual? The fit starts with a prior four times as wide as the population and
+centred elsewhere. Its centre and precision are then trained like a network, on simulated spectra, by differentiating
+the squared error of the fitted amplitudes through the fit. What comes out is close to the population.
 
 Usage: python learned_prior.py [FIGURE.png]
 """
@@ -30,9 +28,10 @@ def main(figure_path: str = "learned_prior.png") -> None:
     basis = learn.lines_basis(Acquisition(1 / 1200, 123.2), 256, [2.01, 2.28, 2.35], [6.0, 14.0, 12.0], [3.0, 2.0, 2.0])
     model = SignalModel(basis.acquisition, 256, (0, 256), (0, 0, 0), (0, 0, 0), NoBaseline())
     zero = Uniform(0.0, 0.0)
-    still = dict(lorentzian_fwhm_hz=zero, frequency_shift_hz=zero, gaussian_fwhm_hz=zero, phase0_rad=zero)
-    truth = learn.latent_for(Population(Normal(MEAN, SD), **still), model)
-    wide = learn.decoder_for(basis, learn.latent_for(Population(Normal(1.3 * MEAN, 4 * SD), **still), model))
+    still = {name + "_hz": zero for name in ("lorentzian_fwhm", "frequency_shift", "gaussian_fwhm")}
+    truth = learn.latent_for(Population(Normal(MEAN, SD), phase0_rad=zero, **still), model)
+    assumed = learn.latent_for(Population(Normal(1.3 * MEAN, 4 * SD), phase0_rad=zero, **still), model)
+    wide = learn.decoder_for(basis, assumed)
     source = learn.PopulationSource(truth, jnp.asarray(basis.fid), Uniform(8.0, 8.0))
 
     loss = learn.ThroughMode(learn.Scene(learn.InputSpec("spectrum"), wide), SD)
@@ -47,14 +46,13 @@ def main(figure_path: str = "learned_prior.png") -> None:
         found = np.asarray(jax.vmap(wide.latent.parameters)(fit(told, seen.observed, seen.noise_sd)).amplitude)
         left.plot(true[:, 1], found[:, 1], ".", ms=4, color=colour, label=name)
         print(f"{name}: root mean square errors", np.sqrt(np.mean((found - true) ** 2, axis=0)).round(3))
-    left.axline((1.5, 1.5), slope=1, color="0.3", lw=0.8)
+    left.axline((1.5, 1.5), slope=1, color="0.3")
     left.set(xlabel="true GABA", ylabel="fitted GABA")
     rows, centre, sd = np.arange(3), 1.3 * MEAN + 4 * SD * told[:3], 4 * SD * np.exp(-told[3:] / 2)
     right.errorbar(rows - 0.1, MEAN, SD, fmt="o", color="0.3", label="population")
     right.errorbar(rows + 0.1, centre, sd, fmt="o", color="#b5482f", label="learned prior")
     right.set(xticks=rows, xticklabels=("NAA", "GABA", "Glu"), ylabel="amplitude, mean ± SD")
-    for ax in (left, right):
-        ax.legend(frameon=False)
+    _ = [ax.legend(frameon=False) for ax in (left, right)]
     figure.savefig(figure_path, dpi=120)
 
 
