@@ -68,7 +68,9 @@ def train_options(arguments: argparse.Namespace, sampling: dict[str, float]) -> 
     if arguments.te is not None and not 0 < arguments.te < 10_000:
         raise InputError(f"--te is {arguments.te:g}; it must lie between 0 and 10 000 ms")
     names = {"snr": "snr", "lorentzian": "lorentzian_hz", "gaussian": "gaussian_hz", "baseline": "baseline"}
-    changed = {field: tuple(getattr(arguments, name)) for name, field in names.items() if getattr(arguments, name)}
+    changed: dict[str, Any] = {
+        field: tuple(getattr(arguments, name)) for name, field in names.items() if getattr(arguments, name)
+    }
     changed |= {
         name: getattr(arguments, name) for name in ("spread", "artefacts") if getattr(arguments, name) is not None
     }

@@ -35,14 +35,15 @@ def basis(dtype=np.complex64) -> Basis:
     return Basis(fid.astype(dtype), ACQUISITION, ("NAA", "Cr", "Cho"))
 
 
-def decoder(population=WIDE, *, ppm_range=None, baseline=None, groups=(0, 0, 0), dtype=np.complex64, **options) -> Decoder:
-    """Over the whole band, or a range of it; amplitudes of the linear population by default."""
+def decoder(
+    population=WIDE, *, ppm_range=None, baseline=None, groups=(0, 0, 0), dtype=np.complex64, **options
+) -> Decoder:
+    """Over the whole band, or a range of it."""
     members, flat = basis(dtype), NoBaseline() if baseline is None else baseline
     if ppm_range is None:
         model = SignalModel(ACQUISITION, POINTS, (0, POINTS), groups, (0, 0, 0), flat)
     else:
         model = model_for(members, ppm_range=ppm_range, groups=groups, shims=(0, 0, 0), baseline=flat)
-    gain = options.pop("gain", None)
     return decoder_for(members, latent_for(population, model, gain=gain), **options)
 
 

@@ -75,7 +75,10 @@ def test_derivative_and_cost_hold_in_a_window_with_any_baseline(baseline):
     np.testing.assert_allclose(written, derivative, rtol=1e-6, atol=1e-7)
     step = 1e-6 * jnp.cos(jnp.arange(8.0))
     np.testing.assert_allclose(
-        (both(z + step)[0] - both(z - step)[0]) / 2, written @ step, rtol=1e-4, atol=1e-4 * np.max(np.abs(written @ step))
+        (both(z + step)[0] - both(z - step)[0]) / 2,
+        written @ step,
+        rtol=1e-4,
+        atol=1e-4 * np.max(np.abs(written @ step)),
     )
     np.testing.assert_allclose(rest[-8:], np.exp(prior.log_precision / 2) * (WIDE_Z - prior.centre))
     # What the baseline leaves is the least penalised sum of squares over its coefficients.

@@ -46,17 +46,21 @@ class Matched(nnx.Module):
 
     n_features = 3
 
-    def __init__(self, samples, channels, rngs):
+    def __init__(self):
         spectra = np.fft.fftshift(np.fft.fft(np.asarray(basis().fid)), axes=1)
-        self.matrix = Fixed(jnp.asarray(np.concatenate([spectra.real, spectra.imag], axis=1).T / 6000, jnp.float32))
+        self.matrix = Fixed(jnp.asarray(np.concatenate([spectra.real, spectra.imag], axis=1).T / 3000, jnp.float32))
 
     def __call__(self, signal, *, rngs=None):
         return signal.swapaxes(1, 2).reshape(signal.shape[0], -1) @ self.matrix[...].astype(signal.dtype)
 
 
-class MatchedSpec:
-    def build(self, samples, channels, rngs):
-        return Matched(samples, channels, rngs)
+def matched(network):
+    network.encoder = Matched()
+    return network
+
+
+def posterior_network():
+    return matched(PosteriorNetwork(Subspace(3, (3,)), POINTS, 2, 3, nnx.Rngs(0)))
 
 
 @lru_cache
@@ -82,8 +86,7 @@ def trained(network, loss):
 def test_an_amortised_gaussian_becomes_the_exact_posterior(kind):
     scene, _, examples, seen, mean, precision, rest = toy()
     loss = PosteriorLoss(scene) if kind == "truth" else SelfSupervised(scene, draws=4)
-    start = PosteriorNetwork(MatchedSpec(), POINTS, 2, 3, nnx.Rngs(0))
-    network, history = trained(start, loss)
+    network, history = trained(posterior_network(), loss)
     assert history[-1].numbers["left_out"] == 0
     gaussian, _ = network.read(seen.signal)
     sd = np.sqrt(np.diag(np.linalg.inv(precision)))
@@ -100,7 +103,7 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
     scene, _, examples, seen, mean, precision, _ = toy()
     middle, spread = np.array([2.0, 1.0, 1.5], np.float32), np.array([1.0, 0.5, 0.7], np.float32)
     loss = Supervised(scene, middle, spread, 3, spread=True)
-    network, _ = trained(Network(MatchedSpec(), POINTS, 2, 6, nnx.Rngs(0), small=True), loss)
+    network, _ = trained(matched(Network(Subspace(3, (3,)), POINTS, 2, 6, nnx.Rngs(0), small=True)), loss)
     outputs = np.asarray(network(seen.signal))
     variance = np.diag(np.linalg.inv(precision))
     assert np.sqrt(np.mean((outputs[:, :3] - mean) ** 2 / variance)) < 0.15

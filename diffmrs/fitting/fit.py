@@ -6,6 +6,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Complex
@@ -131,7 +132,7 @@ def fit(
     if starter is None:
         rows = fit_rows(data.spectra, setup.basis.fid, setup.priors, *rest)
     else:
-        starts = starter.starts(data.spectra, setup)
+        starts = starter.starts(jnp.asarray(data.spectra), setup)
         rows = refine_rows(data.spectra, starts, setup.basis.fid, setup.priors, starter.steps, *rest)
     return setup.result(data, rows)
 
@@ -193,13 +194,11 @@ def set_up(
 
 @runtime_checkable
 class Starter(Protocol):
-    """What tells parameters to begin at, such as a trained network, and how many steps are taken from there.
+    """What tells parameters to begin at, such as a trained network, and how many steps are taken from there."""
 
-    Attributes:
-        steps: trial steps; 0 keeps the parameters, None goes on to the end.
-    """
-
-    steps: int | None
+    @property
+    def steps(self) -> int | None:
+        """Trial steps; 0 keeps the parameters, None goes on to the end."""
 
     def starts(self, fids: Array, setup: "Setup") -> Parameters:
         """Parameters of the setup's model for some FIDs, in units of data and basis. [spectra, ...]"""

@@ -115,9 +115,22 @@ def recipe_source(recipe: Recipe, basis: Basis, latent: Latent, *, physical: boo
         physical: take the physical form, not the published one.
 
     Raises:
-        InputError: the basis lacks an ingredient.
+        InputError: the basis lacks an ingredient, or the model has not the members of the recipe, its points, or puts
+            members into one group that the recipe tells apart.
     """
     sampler, basis_fid = recipe_sampler(recipe, basis, physical=physical)
+    model, count = latent.model, len(recipe.members(basis))
+    if (len(model.groups), model.n_points) != (count, basis.n_points):
+        raise InputError(
+            f"the recipe makes {count} members of {basis.n_points} points, but the model is for {len(model.groups)} of "
+            f"{model.n_points}"
+        )
+    extra = [one.damping_per_s for one in recipe.ingredients] or [0.0] * count
+    if (recipe.own and model.n_groups < count) or len(set(zip(model.groups, extra, strict=True))) > model.n_groups:
+        raise InputError(
+            "the recipe gives members a shift or width of their own, but the model has them in one group; put each "
+            "into a group of its own"
+        )
     return RecipeSource(latent, basis_fid, sampler)
 
 

@@ -6,6 +6,7 @@ Gaussian, whatever the population; limits are kept by construction.
 """
 
 from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -125,8 +126,8 @@ class Latent:
         return told
 
     def _margin(self, name: str) -> Gaussianised:
-        margin: Gaussianised = self.gain if name == _GAIN else getattr(self.population, name)
-        return margin
+        margin: Any = self.gain if name == _GAIN else getattr(self.population, name)
+        return cast(Gaussianised, margin)
 
 
 def latent_for(population: Population, model: SignalModel, *, gain: LogNormal | None = None) -> Latent:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
 from diffmrs.fitting.implicit import implicit_solution
@@ -75,7 +76,8 @@ def find_mode(
         return theta.decoder.residual(z, theta.observed, theta.noise_sd, theta.prior)
 
     theta = _Theta(decoder, observed, noise_sd, prior)
-    solution = implicit_solution(solve, residual, -jnp.inf, jnp.inf)(theta, start)
+    nowhere = np.full(start.shape, np.inf)
+    solution = implicit_solution(solve, residual, -nowhere, nowhere)(theta, start)
     return _mode(solution.x, theta, solution.steps, solution.status)
 
 

@@ -26,10 +26,12 @@ DRAWS = 200
 class Told(NamedTuple):
     """What a network says of spectra; arrays of [spectra, ...], in units of data and basis."""
 
-    amplitude: Float[Array, "draws spectra members"]  # draws of the posterior
-    misfit: Float[Array, " spectra"]  # mean squared residual over the noise at the middle of the posterior
-    distance: Float[Array, " spectra"]  # mean squared coordinate there; about 1 in the population, more outside
-    finite: Bool[Array, " spectra"]  # whether the spectrum could be used
+    amplitude: Float[Array | np.ndarray, "draws spectra members"]  # draws of the posterior
+    misfit: Float[Array | np.ndarray, " spectra"]  # mean squared residual over the noise at the middle of the posterior
+    distance: Float[
+        Array | np.ndarray, " spectra"
+    ]  # mean squared coordinate there; about 1 in the population, more outside
+    finite: Bool[Array | np.ndarray, " spectra"]  # whether the spectrum could be used
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,14 @@ from diffmrs.learn.checkpoint import read_checkpoint, write_checkpoint
 from diffmrs.learn.examples import Example, Source, draw_examples
 
 Metrics = dict[str, Array]
+N = TypeVar("N", bound=nnx.Module)
 
 
 @runtime_checkable
 class Loss(Protocol):
     """What a network is trained on: a pytree, so that what it holds is not compiled into the steps."""
 
-    def __call__(self, network: nnx.Module, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+    def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
         """The mean over a batch, and numbers to show; `key` is None when nothing is to be random (validation)."""
 
 
@@ -76,6 +77,9 @@ class Training:
                 f"learning_rate is {self.learning_rate:g}, clip {self.clip:g} and weight_decay {self.weight_decay:g}; "
                 "they must lie above 0 and at most 1, above 0, and not below 0"
             )
+
+        if not all(0 <= share <= 1 for share in (self.warmup, *self.drops)):
+            raise InputError(f"warmup is {self.warmup} and drops are {self.drops}; they are shares, from 0 to 1")
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients."""
@@ -126,7 +130,7 @@ class Progress:
 
 
 def train(
-    network: nnx.Module,
+    network: N,
     loss: Loss,
     source: Source,
     training: Training,
@@ -134,7 +138,7 @@ def train(
     validation: Source | None = None,
     checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> tuple[nnx.Module, list[Progress]]:
+) -> tuple[N, list[Progress]]:
     """Train a network; the one with the lowest validation loss comes back.
 
     Args:
@@ -153,7 +157,7 @@ def train(
         InputError: the checkpoint is not one of this network and these settings, or no batch before the first
             validation gives a finite loss.
     """
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    graph, params, rest = cast(Any, nnx.split(network, nnx.Param, ...))
     optimiser = training.optimiser()
     key = jax.random.key(training.seed)
     lowest = jnp.asarray(jnp.inf, jnp.float32)
@@ -241,11 +245,12 @@ def _train_step(state: State, key: Array, loss: Loss, source: Source, run: _Run)
     def cost(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
         network = nnx.merge(run.graph, params, state.rest, copy=True)
         value, metrics = loss(network, batch, key_loss)
-        return value, (metrics, nnx.split(network, nnx.Param, ...)[2])
+        return value, (metrics, cast(Any, nnx.split(network, nnx.Param, ...))[2])
 
     (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
     # A batch that gives no finite gradient is left out rather than spoil the network.
-    sound = jnp.isfinite(optax.tree.norm(gradient)) & jnp.isfinite(value)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in (value, *jax.tree.leaves(gradient))]
+    sound = jnp.all(jnp.stack(finite))
     updates, memory = run.training.optimiser().update(gradient, state.memory, state.params)
     params = optax.apply_updates(state.params, updates)
     kept = jax.tree.map(partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory))

@@ -99,8 +99,8 @@ def write_learned(folder: Path, learned: Learned, limits: tuple[float, float]) -
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["spectrum", "misfit", "usual_misfit", "distance", "usual_distance", "outside"])
         for spectrum, row in enumerate(learned.rows):
-            cells = (learned.misfit[spectrum], limits[0], learned.distance[spectrum], limits[1])
-            shown = [f"{value:.6g}" if np.isfinite(value) else "" for value in cells]
+            found = (learned.misfit[spectrum], limits[0], learned.distance[spectrum], limits[1])
+            shown = [f"{value:.6g}" if np.isfinite(value) else "" for value in found]
             table.writerow([int(row), *shown, bool(learned.outside[spectrum])])
 
 

@@ -16,7 +16,8 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 from diffmrs.io import has_reference_singlet, read_basis, remove_reference_singlet
 from diffmrs.io.atomic import atomic_write
-from diffmrs.learn.encoders import PRESETS, Subspace, encoder_spec
+from diffmrs.learn.encoders import PRESETS, encoder_spec
+from diffmrs.learn.encoders.subspace import SubspaceEncoder
 from diffmrs.learn.examples import draw_examples
 from diffmrs.learn.losses import PosteriorLoss
 from diffmrs.learn.protocol import Protocol, Ranges, protocol_for
@@ -115,7 +116,7 @@ def train_files(options: TrainOptions, on_progress: Callable[[Progress], None] |
     protocol = located(options.basis, protocol_for, basis, ppm_range=options.ppm_range, ranges=ranges)
     built = Built(encoder_spec(options.encoder, precision=options.precision), options.flow_layers)
     network = built.network(protocol, training.seed)
-    if isinstance(built.encoder, Subspace):
+    if isinstance(network.encoder, SubspaceEncoder):
         fitted_subspace(network.encoder, protocol.scene, protocol.source, jax.random.key(training.seed + 1))
     network, history = train(
         network,
