@@ -11,7 +11,7 @@ import synthetic
 
 from diffmrs import MRSData, write_nifti_mrs
 from diffmrs.cli import main
-from diffmrs.io import write_basis
+from diffmrs.io import read_data, write_basis
 from diffmrs.learn.adaptation import adapted
 from diffmrs.learn.saved import load_quantifier
 from diffmrs.learn.tensors import read_tensors, write_tensors
@@ -109,6 +109,22 @@ def test_the_networks_own_posterior_is_written_and_holds_the_truth(folder, tmp_p
         assert float(row["low_95"]) <= float(row["mean"]) <= float(row["high_95"])
     strange = rows_of(tmp_path / "out" / "strangeness.csv")
     assert [row["outside"] for row in strange] == ["False"] * 3
+
+
+def test_a_volume_gives_maps_and_the_same_numbers_as_single_spectra(folder, tmp_path):
+    data = read_data(folder / "data.nii.gz")
+    volume = MRSData(np.asarray(data.spectra)[:, None, None], data.acquisition, (), data.header)
+    write_nifti_mrs(folder / "volume.nii.gz", volume)
+    lean = ("--steps", "0", "--priors", "none", "--baseline", "none")
+    assert quantify(folder, tmp_path / "volume", *lean, data="volume.nii.gz") == 0
+    assert quantify(folder, tmp_path / "single", *lean) == 0
+    assert (tmp_path / "volume" / "maps" / "amplitude_NAA.nii.gz").exists()
+    ours, theirs = (
+        [float(row["amplitude"]) for row in rows_of(tmp_path / kind / "concentrations.csv")]
+        for kind in ("volume", "single")
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+    assert (tmp_path / "volume" / "posterior.csv").read_text() == (tmp_path / "single" / "posterior.csv").read_text()
 
 
 def test_what_was_saved_is_what_was_trained(folder):
