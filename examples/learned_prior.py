@@ -46,7 +46,6 @@ def main(figure_path: str = "learned_prior.png") -> None:
         found = np.asarray(jax.vmap(wide.latent.parameters)(fit(told, seen.observed, seen.noise_sd)).amplitude)
         left.plot(true[:, 1], found[:, 1], ".", ms=4, color=colour, label=name)
         print(f"{name}: root mean square errors", np.sqrt(np.mean((found - true) ** 2, axis=0)).round(3))
-    left.axline((1.5, 1.5), slope=1, color="0.3")
     left.set(xlabel="true GABA", ylabel="fitted GABA")
     rows, centre, sd = np.arange(3), 1.3 * MEAN + 4 * SD * told[:3], 4 * SD * np.exp(-told[3:] / 2)
     right.errorbar(rows - 0.1, MEAN, SD, fmt="o", color="0.3", label="population")

@@ -36,7 +36,7 @@ def basis(dtype=np.complex64) -> Basis:
 
 
 def decoder(
-    population=WIDE, *, ppm_range=None, baseline=None, groups=(0, 0, 0), dtype=np.complex64, **options
+    population=WIDE, *, ppm_range=None, baseline=None, groups=(0, 0, 0), dtype=np.complex64, gain=None, **options
 ) -> Decoder:
     """Over the whole band, or a range of it."""
     members, flat = basis(dtype), NoBaseline() if baseline is None else baseline

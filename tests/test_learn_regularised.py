@@ -43,12 +43,12 @@ def test_learning_finds_the_wiener_filter():
     source = Steady(linear(mean=TRUE_MEAN, sd=TRUE_SD))
     wrong_mean, wrong_sd = np.full(3, 1.2), np.full(3, 2.0)
     loss = ThroughMode(Scene(InputSpec("spectrum"), linear(mean=wrong_mean, sd=wrong_sd)), np.ones(3, np.float32))
-    how = Training(steps=160, batch=48, learning_rate=0.1, every=80, validation=400, clip=100.0)
+    how = Training(steps=120, batch=32, learning_rate=0.12, every=60, validation=32, clip=100.0)
     network, history = train(Constant(6), loss, source, how)
     best = np.concatenate([(TRUE_MEAN - wrong_mean) / wrong_sd, 2 * np.log(wrong_sd / TRUE_SD)])
     wiener = Constant(6)
     wiener.values[...] = jnp.asarray(best, jnp.float32)
-    tests = jax.jit(lambda key: draw_examples(key, source, 400))(jax.random.key(5))
+    tests = jax.jit(lambda key: draw_examples(key, source, 300))(jax.random.key(5))
     graph, params, rest = nnx.split(network, nnx.Param, ...)
 
     @jax.jit
