@@ -106,7 +106,7 @@ def gauss_newton(
         Where the steps led; the status is `CONVERGED` within a hundredth of a standard deviation of the mode,
         `INVALID` where the data or the start are not finite, else `STEP_LIMIT`.
     """
-    shares = jnp.asarray([1.0, 0.5, 0.25, 0.125], start.dtype)
+    shares = jnp.asarray([0.5, 0.25, 0.125], start.dtype)
 
     def cost(z: Array) -> Array:
         rest = decoder.residual(z, observed, noise_sd, prior)
@@ -117,8 +117,14 @@ def gauss_newton(
         move = -_solved(jacobian.T @ jacobian, jacobian.T @ rest)
         # Which share is best is a choice, not a function to be differentiated.
         here, there = jax.lax.stop_gradient((z, move))
-        better = jax.lax.map(lambda share: cost(here + share * there), shares) <= rest @ rest  # False for NaN
-        return jnp.where(jnp.any(better), z + shares[jnp.argmax(better)] * move, z), None
+        now = jax.lax.stop_gradient(rest @ rest)
+
+        def smaller() -> Array:
+            better = jax.lax.map(lambda share: cost(here + share * there), shares) <= now  # False for NaN
+            return jnp.where(jnp.any(better), shares[jnp.argmax(better)], 0.0).astype(z.dtype)
+
+        share = jax.lax.cond(cost(here + there) <= now, lambda: jnp.ones((), z.dtype), smaller)
+        return jnp.where(share > 0, z + share * move, z), None
 
     z, _ = jax.lax.scan(step, start, None, length=steps)
     theta = _Theta(decoder, observed, noise_sd, prior)
