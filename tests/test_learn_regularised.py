@@ -38,6 +38,7 @@ class Steady:
         return Example(fid, jnp.asarray(NOISE, jnp.float32), self.decoder.latent.parameters(z))
 
 
+@pytest.mark.slow
 def test_learning_finds_the_wiener_filter():
     """The population is not what the decoder takes it for: the best precision and centre are those of the truth."""
     source = Steady(linear(mean=TRUE_MEAN, sd=TRUE_SD))
@@ -67,6 +68,7 @@ def test_learning_finds_the_wiener_filter():
     np.testing.assert_allclose(least, variance.mean(), rtol=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("kind", ["mode", "steps"])
 def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
