@@ -11,7 +11,6 @@ from diffmrs.errors import InputError
 from diffmrs.fitting import Status
 from diffmrs.learn.decoder import Prior, decoder_for
 from diffmrs.learn.mode import find_mode, gauss_newton
-from diffmrs.model import PolynomialBaseline
 from diffmrs.model.baseline import SplineBaseline
 
 NOISE = 1.5
@@ -56,7 +55,7 @@ def test_the_cost_is_that_of_the_equation_in_spectrum_and_in_time():
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("baseline", [None, PolynomialBaseline(1), SplineBaseline(4.0)])
+@pytest.mark.parametrize("baseline", [None, SplineBaseline(4.0)])
 def test_derivative_and_cost_hold_in_a_window_with_any_baseline(baseline):
     groups = (0, 1, 1) if baseline is None else (0, 0, 0)
     made = decoder(ppm_range=(1.5, 3.8), baseline=baseline, groups=groups, dtype=np.complex128, stiffness=0.3)
@@ -96,33 +95,37 @@ def test_the_mode_is_that_of_scipy_and_its_derivative_that_of_finite_differences
     made, observed, noise = decoder(dtype=np.complex128), jnp.asarray(some_data(2)), jnp.asarray(NOISE)
     direction = jnp.asarray(parts(some_data(3, z=WIDE_Z[::-1])))
     direction = direction[: TIME.size] + 1j * direction[TIME.size :]
-    zero = Prior(jnp.zeros(8), jnp.zeros(8))
+
+    def turned(knob):
+        """Other data, centre and precision."""
+        prior = Prior(knob[1] * jnp.linspace(-1, 1, 8), knob[2] * jnp.linspace(2, -1, 8))
+        return observed + knob[0] * direction, prior
+
+    def mode(knob):
+        data, prior = turned(knob)
+        found = find_mode(jnp.zeros(8), data, noise, made, prior=prior)
+        return found.z, found
+
+    derivative, found = jax.jit(jax.jacfwd(mode, has_aux=True))(jnp.zeros(3))
 
     @jax.jit
-    def mode(knob):
-        prior = Prior(knob[1] * jnp.linspace(-1, 1, 8), knob[2] * jnp.linspace(2, -1, 8))
-        return find_mode(jnp.zeros(8), observed + knob[0] * direction, noise, made, prior=prior)
+    def linearised(z, knob):
+        data, prior = turned(knob)
+        return made.linearised(z, data, noise, prior)
 
-    found = mode(jnp.zeros(3))
-    residual = jax.jit(lambda z: made.residual(z, observed, noise, zero))
-    expected = least_squares(residual, np.zeros(8), xtol=1e-12, ftol=1e-12)
+    def by_scipy(knob, start):
+        tight = {"xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-13}
+        return least_squares(lambda z: linearised(z, knob)[0], start, jac=lambda z: linearised(z, knob)[1], **tight)
+
+    expected = by_scipy(np.zeros(3), np.zeros(8))
     assert int(found.status) == Status.CONVERGED
     sd = np.sqrt(np.diag(found.covariance))
     np.testing.assert_allclose((found.z - expected.x) / sd, 0, atol=0.02)
     np.testing.assert_allclose(found.covariance, np.linalg.inv(expected.jac.T @ expected.jac), rtol=0.02, atol=1e-4)
     np.testing.assert_allclose(found.chi2 + found.penalty, 2 * expected.cost, rtol=1e-4)
-    derivative = np.asarray(jax.jacfwd(lambda knob: mode(knob).z)(jnp.zeros(3)))
-
-    def by_scipy(knob):
-        prior = Prior(knob[1] * jnp.linspace(-1, 1, 8), knob[2] * jnp.linspace(2, -1, 8))
-        shifted = observed + knob[0] * direction
-        gradient = jax.jit(jax.jacfwd(lambda z: made.residual(z, shifted, noise, prior)))
-        rest = jax.jit(lambda z: made.residual(z, shifted, noise, prior))
-        return least_squares(rest, expected.x, jac=gradient, xtol=1e-14, ftol=1e-14, gtol=1e-13).x
-
     for k, size in enumerate((1e-3, 1e-2, 1e-2)):
         step = np.eye(3)[k] * size
-        slope = (by_scipy(step) - by_scipy(-step)) / (2 * size)
+        slope = (by_scipy(step, expected.x).x - by_scipy(-step, expected.x).x) / (2 * size)
         np.testing.assert_allclose(derivative[:, k], slope, rtol=0.03, atol=0.02 * np.abs(slope).max())
 
 
@@ -133,10 +136,13 @@ def test_a_linear_problem_has_its_closed_form_in_one_step():
     rest, jacobian = made.linearised(jnp.zeros(3), observed, noise, prior)
     precision = np.asarray(jacobian.T @ jacobian)
     expected = -np.linalg.solve(precision, np.asarray(jacobian.T @ rest))
-    for found in (
-        find_mode(jnp.zeros(3), observed, noise, made, prior=prior),
-        gauss_newton(jnp.zeros(3), observed, noise, made, 1, prior=prior),
-    ):
+
+    @jax.jit
+    def both(start):
+        step = gauss_newton(start, observed, noise, made, 1, prior=prior)
+        return find_mode(start, observed, noise, made, prior=prior), step
+
+    for found in both(jnp.zeros(3)):
         assert int(found.status) == Status.CONVERGED
         np.testing.assert_allclose(found.z, expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-6)
@@ -151,9 +157,7 @@ def test_steps_lower_the_cost_reach_the_mode_and_bear_broken_data():
 
     @jax.jit
     def all_of(start):
-        runs = [
-            jax.vmap(lambda z, x, s, k=k: gauss_newton(z, x, s, made, k))(start, batch, noise) for k in (0, 1, 2, 12)
-        ]
+        runs = [jax.vmap(lambda z, x, s, k=k: gauss_newton(z, x, s, made, k))(start, batch, noise) for k in (0, 1, 12)]
         return runs, jax.vmap(lambda z, x, s: find_mode(z, x, s, made))(start, batch, noise)
 
     runs, mode = all_of(start)
@@ -161,9 +165,9 @@ def test_steps_lower_the_cost_reach_the_mode_and_bear_broken_data():
     costs = np.array([run.chi2 + run.penalty for run in runs])[:, [0, 2]]
     assert (np.diff(costs, axis=0) <= 1e-4 * costs[:-1]).all()
     sd = np.sqrt(np.diag(mode.covariance[0]))
-    np.testing.assert_allclose((runs[3].z[0] - mode.z[0]) / sd, 0, atol=0.05)
-    assert [int(run.status[0]) for run in runs] == [1, 1, 1, 0]
-    assert int(runs[3].status[1]) == int(mode.status[1]) == Status.INVALID
+    np.testing.assert_allclose((runs[2].z[0] - mode.z[0]) / sd, 0, atol=0.05)
+    assert [int(run.status[0]) for run in runs] == [1, 1, 0]
+    assert int(runs[2].status[1]) == int(mode.status[1]) == Status.INVALID
     for run in (*runs, mode):
         assert jnp.isfinite(run.z).all()
         np.testing.assert_array_equal(run.z[1], start[1])

@@ -117,12 +117,12 @@ class Latent:
         told, first, sizes = {}, 0, dict(self.blocks)
         for name, count in _sizes(self.model).items():
             if name in sizes:
-                told[name] = self._margin(name).from_normal(z[first : first + count])
+                told[name] = self._margin(name).from_normal(z[first : first + count]).astype(z.dtype)
                 first += count
             else:
                 told[name] = _middle(getattr(self.population, name), count).astype(z.dtype)
         if _GAIN in sizes:
-            told[_GAIN] = self._margin(_GAIN).from_normal(z[first:])
+            told[_GAIN] = self._margin(_GAIN).from_normal(z[first:]).astype(z.dtype)
         return told
 
     def _margin(self, name: str) -> Gaussianised:

@@ -75,7 +75,7 @@ def find_mode(
     def residual(z: Array, theta: _Theta) -> Array:
         return theta.decoder.residual(z, theta.observed, theta.noise_sd, theta.prior)
 
-    theta = _Theta(decoder, observed, noise_sd, prior)
+    theta, start = _Theta(decoder, observed, noise_sd, prior), _as_precise(start, observed, noise_sd)
     nowhere = np.full(start.shape, np.inf)
     solution = implicit_solution(solve, residual, -nowhere, nowhere)(theta, start)
     return _mode(solution.x, theta, solution.steps, solution.status)
@@ -106,6 +106,7 @@ def gauss_newton(
         Where the steps led; the status is `CONVERGED` within a hundredth of a standard deviation of the mode,
         `INVALID` where the data or the start are not finite, else `STEP_LIMIT`.
     """
+    start = _as_precise(start, observed, noise_sd)
     shares = jnp.asarray([0.5, 0.25, 0.125], start.dtype)
 
     def cost(z: Array) -> Array:
@@ -134,6 +135,11 @@ def gauss_newton(
     ended = jnp.where(left < _NEAR**2, Status.CONVERGED, Status.STEP_LIMIT)
     status = jnp.where(jnp.isfinite(left), ended, Status.INVALID)
     return _mode(z, theta, jnp.asarray(steps), status)
+
+
+def _as_precise(start: Array, observed: Array, noise_sd: Array) -> Array:
+    """The start in the precision that steps from it will have: a loop must end in the type that it began with."""
+    return start.astype(jnp.result_type(start.dtype, observed.real.dtype, noise_sd.dtype))
 
 
 def _solved(normal: Array, gradient: Array) -> Array:

@@ -20,7 +20,7 @@ from diffmrs.data import Basis
 from diffmrs.errors import InputError
 from diffmrs.learn.examples import Example
 from diffmrs.learn.inputs import InputSpec, network_input
-from diffmrs.learn.losses import dropout_of
+from diffmrs.learn.losses import dropout_of, mean_of
 from diffmrs.model.baseline import NoBaseline
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import SignalModel, parameters_for, predict_fid
@@ -80,14 +80,16 @@ class Reconstruction:
 
     def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, dict[str, Array]]:
         """The mean over a batch."""
-        outputs = self.read(network, batch.fid, key)
-        whole, late = jax.vmap(self._errors)(outputs, batch.fid)
-        loss = jnp.mean(whole)
+        usable = jnp.all(jnp.isfinite(batch.fid), axis=1) & jnp.any(batch.fid != 0, axis=1)
+        fid = jnp.where(usable[:, None], batch.fid, 0)
+        outputs = self.read(network, fid, key)
+        whole, late = jax.vmap(self._errors)(outputs, fid)
+        loss = mean_of(whole, usable)
         metrics = {"reconstruction": loss}
         if self.late_weight > 0:
-            time_s = self.start_of_late(outputs)
-            loss = loss + 0.5 * (jnp.mean(late) + self.late_weight * jnp.mean(time_s))
-            metrics |= {"late_start_s": jnp.mean(time_s)}
+            time_s = mean_of(self.start_of_late(outputs), usable)
+            loss = loss + 0.5 * (mean_of(late, usable) + self.late_weight * time_s)
+            metrics |= {"late_start_s": time_s}
         if batch.parameters is not None:
             found = jax.vmap(self.parameters)(outputs).amplitude[:, : self.n_metabolites]
             truth = batch.parameters.amplitude[:, : self.n_metabolites]
