@@ -119,8 +119,9 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
         dataclasses.replace(loss, spread=False)(network, examples, None)
     with pytest.raises(InputError, match="lack"):
         loss(network, examples._replace(parameters=None), None)
+    other = PosteriorNetwork(Subspace(3, (3,)), POINTS, 2, 3, nnx.Rngs(0))
     with pytest.raises(InputError, match="lack"):
-        PosteriorLoss(scene)(network, examples._replace(z=None), None)
+        PosteriorLoss(scene)(other, examples._replace(z=None), None)
 
 
 def test_broken_spectra_are_left_out_of_value_and_gradient():
@@ -161,8 +162,8 @@ def bent(size, seed=0):
     """A flow with weights that are anything but zero."""
     flow = SplineFlow(size, 2, nnx.Rngs(0), layers=3, bins=4, hidden=6)
     for k, last in enumerate(flow.last):
-        last.kernel[...] = jax.random.normal(jax.random.key(seed + k), last.kernel[...].shape)
-        last.bias[...] = jax.random.normal(jax.random.key(seed - k), last.bias[...].shape)
+        last.kernel[...] = 0.5 * jax.random.normal(jax.random.key(seed + k), last.kernel[...].shape)
+        last.bias[...] = 0.5 * jax.random.normal(jax.random.key(seed - k), last.bias[...].shape)
     return flow
 
 
@@ -199,8 +200,8 @@ def test_a_bent_density_integrates_to_one_and_a_new_one_is_the_prior():
 
     prior = stats.norm.pdf(np.asarray(grid)).prod(axis=1)
     np.testing.assert_allclose(density(network), prior, atol=1e-3)
-    network.flow.last[0].bias[...] = jax.random.normal(jax.random.key(4), network.flow.last[0].bias[...].shape)
-    network.flow.last[1].bias[...] = jax.random.normal(jax.random.key(5), network.flow.last[1].bias[...].shape)
+    network.flow.last[0].bias[...] = 0.5 * jax.random.normal(jax.random.key(4), network.flow.last[0].bias[...].shape)
+    network.flow.last[1].bias[...] = 0.5 * jax.random.normal(jax.random.key(5), network.flow.last[1].bias[...].shape)
     network.output.bias[...] = jnp.asarray([0.3, -0.2, 0.2, 0.1, 0.3])
     found = density(network)
     assert not np.allclose(found, prior, atol=0.02)

@@ -44,7 +44,7 @@ class Sum:
         return jnp.mean((found - wanted) ** 2), {"first_sample": batch.fid.real[0, 0]}
 
 
-HOW = Training(steps=12, batch=8, every=4, validation=20, learning_rate=0.01)
+HOW = Training(steps=12, batch=8, every=4, validation=24, learning_rate=0.01)
 START = Network(MLP((6,), dropout=0.2), 16, 2, 1, nnx.Rngs(0))
 SOUND, LOSS = Numbers(0.0), Sum(1.0)
 
