@@ -137,7 +137,7 @@ def test_what_is_estimated_is_what_take_off_removes(steps):
 
 @pytest.mark.parametrize("window_ppm", [None, (2.0, 3.8)])
 def test_steps_go_from_a_rough_answer_to_least_squares(window_ppm):
-    truth = dict(shift_hz=-6.0, phase_rad=0.8, amplitude=1.3, damping_per_s=2.0)
+    truth = {"shift_hz": -6.0, "phase_rad": 0.8, "amplitude": 1.3, "damping_per_s": 2.0}
     fids = jnp.asarray(moved_fid(**truth)[None], complex)
     loss = OffsetLoss(ReferenceTransient(reference(), ACQUISITION), SPEC, window_ppm)
     off = [
@@ -239,9 +239,7 @@ def test_a_network_learns_from_measured_transients_without_truth():
     assert float(jnp.std(found.phase_rad - test.z[:, 1])) < 0.15  # of 0.58 rad
     _, numbers = loss(trained, test, None)
     np.testing.assert_allclose(numbers["shift_sd_hz"], jnp.std(found.shift_hz - test.z[:, 0]), rtol=1e-3)
-    np.testing.assert_allclose(
-        jnp.radians(numbers["phase_sd_deg"]), jnp.std(found.phase_rad - test.z[:, 1]), rtol=0.05
-    )
+    np.testing.assert_allclose(jnp.radians(numbers["phase_sd_deg"]), jnp.std(found.phase_rad - test.z[:, 1]), rtol=0.05)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Where a network's examples come from: synthetic spectra drawn from a key on the device, or measured ones."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ class Example(NamedTuple):
     z: Float[Array, "*batch size"] | None = None  # its coordinates
 
 
+@runtime_checkable
 class Source(Protocol):
     """Anything that makes an example from a key, under `jit` and `vmap`."""
 

@@ -1,8 +1,8 @@
 r"""Frequency and phase of single transients by a network whose decoder is a signal: no truth is needed to train it.
 
-The encoder tells shift and phase of a FID; the decoder moves a known signal by them; the loss is what is left of the FID
-(Shamaei et al. 2023, Magn Reson Med 89:1221: DeepFPC). dCrR is `CreatineLine`, dSR `ReferenceTransient`, and their F
-variants compare spectra in a window only. `ProfiledTransient` is a form of our own. Shifts are positive towards lower
+The encoder tells shift and phase of a FID; the decoder moves a known signal by them; the loss is what is left of the
+FID (Shamaei et al. 2023, Magn Reson Med 89:1221: DeepFPC). dCrR is `CreatineLine`, dSR `ReferenceTransient`, and their
+F variants compare spectra in a window only. `ProfiledTransient` is a form of our own. Shifts are positive towards lower
 ppm and phases those that `diffmrs.preprocess.take_off` removes.
 """
 
@@ -143,8 +143,10 @@ class ReferenceTransient:
 @container(static=("acquisition",))
 @dataclass(frozen=True)
 class ProfiledTransient:
-    """A reference that is moved and scaled: not published. The amplitude is that of least squares for each FID, the phase
-    is a direction (two outputs), so that it has no seam, and shifts are told in units of their spread.
+    """A reference that is moved and scaled: not published.
+
+    The amplitude is that of least squares for each FID, the phase is a direction (two outputs), so that it has no seam,
+    and shifts are told in units of their spread.
 
     Attributes:
         reference: any scale; a template without much noise, such as that of `register_robustly`. [points]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from diffmrs.learn.examples import Example, Source, draw_examples
 Metrics = dict[str, Array]
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What a network is trained on: a pytree, so that what it holds is not compiled into the steps."""
 

@@ -14,7 +14,7 @@ from diffmrs.learn.examples import Example
 from diffmrs.pytree import container
 from diffmrs.simulate.distributions import Distribution, Uniform
 
-_NONE = Uniform(0.0, 0.0)
+_NONE, _ONE = Uniform(0.0, 0.0), Uniform(1.0, 1.0)
 _RESTARTS, _ROUNDS = 4, 30
 
 
@@ -76,7 +76,7 @@ class TransientSource:
     shift_hz: Distribution
     phase_rad: Distribution
     noise_sd: Any
-    amplitude: Distribution = Uniform(1.0, 1.0)
+    amplitude: Distribution = _ONE
     damping_per_s: Distribution = _NONE
     nuisances: tuple[Intermittent, ...] = ()
 
