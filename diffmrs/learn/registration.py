@@ -7,10 +7,12 @@ ppm and phases those that `diffmrs.preprocess.take_off` removes.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.axes import Acquisition, spectrum_of
@@ -82,7 +84,7 @@ class CreatineLine:
 
     @property
     def n_outputs(self) -> int:
-        """Shift, Hz; phase, rad; amplitude; damping, /s."""
+        """Shift, Hz; phase, rad; amplitude in units of the FID's largest sample; damping, /s."""
         return 4
 
     def moved(self, outputs: Float[Array, " outputs"]) -> tuple[Moved, bool]:
@@ -274,14 +276,20 @@ def estimate_offsets(
     loss.shape(fids.shape[-1])
     if steps < 0:
         raise InputError(f"steps is {steps}; it must not be negative")
+    graph, state = nnx.split(network)
+    return _estimated(graph, state, fids, loss, steps)
+
+
+@partial(jax.jit, static_argnames=("graph", "steps"))
+def _estimated(graph: Any, state: Any, fids: Array, loss: OffsetLoss, steps: int) -> Offsets:
     signal, seen, scale = jax.vmap(loss.see)(fids)
-    moved = jax.vmap(loss.moved)(network(signal), seen)
+    moved = jax.vmap(loss.moved)(nnx.merge(graph, state, copy=True)(signal), seen)
     if steps:
         moved = jax.vmap(lambda moved, seen: _stepped(moved, seen, loss, steps))(moved, seen)
 
     def judge(moved: Moved, seen: Array, scale: Array) -> Offsets:
         made = loss.through(loss.decoder.signal(moved))
-        size = jnp.sqrt(_energy(made) * _energy(seen))
+        size = jnp.sqrt(_energy(made)) * jnp.sqrt(_energy(seen))
         finite = jnp.isfinite(jnp.stack(moved)).all() & jnp.any(seen != 0)
         phase = angle(jnp.exp(1j * moved.phase_rad))
         likeness = jnp.clip(jnp.vdot(made, seen).real / size, 0.0, 1.0)
@@ -297,7 +305,7 @@ def _stepped(moved: Moved, seen: Complex[Array, " compared"], loss: OffsetLoss, 
         off = loss.through(loss.decoder.signal(Moved(*place))) - seen
         return jnp.concatenate([off.real, off.imag])
 
-    def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(_: Any, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         place, cost, damping = state
         slope = jax.jacfwd(residual)(place)
         normal = slope.T @ slope
