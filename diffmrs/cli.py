@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "simulate": _simulate,
         "preprocess": _preprocess,
         "fit": _fit,
+        "train": _train,
+        "quantify": _quantify,
         "basis": _basis,
     }
     try:
@@ -140,6 +142,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
     share = Share(*place)
     options = fit_options(arguments)
+    told: tuple[str, ...] = ()
     with terminated_like_interrupted():
         if not share.leads:
             _fit_share(options, arguments.out, share)
@@ -156,7 +159,9 @@ def _fit(arguments: argparse.Namespace) -> None:
                 write_volume_outputs(folder, run, index)
             else:
                 write_outputs(folder, run, index)
-    for note in run.notes:
+            if inputs.starter is not None:
+                told = _write_learned(folder, inputs)
+    for note in (*run.notes, *told):
         _note(note)
     for line in flag_lines(run):
         print(f"diffmrs: warning: {line}", file=sys.stderr)
@@ -167,6 +172,41 @@ def _fit(arguments: argparse.Namespace) -> None:
         print(f"maps and spectra of all voxels: {arguments.out / 'volume.html'}")
         run.volume.store.remove()
         remove_left_stages(arguments.out)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    from tqdm import tqdm
+
+    from diffmrs.cli_learn import train_options
+    from diffmrs.learn.training import Progress
+    from diffmrs.pipeline.training import train_files
+
+    options = train_options(arguments, sampling_of(arguments))
+    options.check()
+    with tqdm(total=options.training.steps, unit="step", file=sys.stderr, disable=None) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.update(progress.step - bar.n)
+            bar.set_postfix_str(f"validation loss {progress.numbers['validation_loss']:.4g}")
+
+        trained = train_files(options, show)
+    best = min(one.numbers["validation_loss"] for one in trained.history)
+    print(f"{trained.history[-1].step} steps, best validation loss {best:.4g}")
+    print("\n" + "\n".join(map(str, trained.files)))
+
+
+def _quantify(arguments: argparse.Namespace) -> None:
+    _fit(arguments)
+
+
+def _write_learned(folder: Path, inputs: Any) -> tuple[str, ...]:
+    """Write what the network says by itself; what the user should know about it."""
+    from diffmrs.pipeline.learned import learned_of, write_learned
+
+    learned = learned_of(inputs)
+    write_learned(folder, learned, inputs.starter.limits)
+    return (learned.note,) if learned.note else ()
 
 
 def _fit_share(options: Any, out: Path, share: Any) -> None:

@@ -4,6 +4,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
+from diffmrs.cli_learn import network_steps
 from diffmrs.cli_model import model_choices, model_options
 from diffmrs.errors import InputError
 
@@ -32,9 +33,10 @@ def fit_options(arguments: argparse.Namespace) -> "FitOptions":
     """
     from diffmrs.pipeline import FitOptions
 
+    network = getattr(arguments, "model", None)
     return FitOptions(
         data=arguments.data,
-        basis=arguments.basis,
+        basis=arguments.basis if network is None else network,
         mask=arguments.mask,
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
         model=model_options(model_choices(arguments)),
@@ -55,6 +57,8 @@ def fit_options(arguments: argparse.Namespace) -> "FitOptions":
         lipid_strength=arguments.lipid_strength,
         chunk=arguments.chunk,
         sampling=sampling_of(arguments),
+        network=network,
+        network_steps=None if network is None else network_steps(arguments.steps),
     )
 
 

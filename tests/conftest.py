@@ -3,6 +3,11 @@
 import os
 from pathlib import Path
 
+# The tests compile much and compute little: without most of the optimisations they compile in two thirds of the time,
+# and results move by a rounding error. The pass in float64 tests what users get.
+if os.environ.get("DIFFMRS_TEST_X64", "0") != "1":
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 import jax
 import pytest
 from jaxtyping import install_import_hook
@@ -28,6 +33,14 @@ def pytest_runtest_teardown():
     """Let go of compiled code before the system refuses to map more."""
     if _MAPPINGS.exists() and _MAPPINGS.read_bytes().count(b"\n") > _MOST_MAPPINGS:
         jax.clear_caches()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a file in one worker: most look at the same compiled functions and fits."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,11 @@ from hypothesis import strategies as st
 from scipy.stats import truncnorm
 
 from diffmrs.uncertainty.bounded import cut_off, half_normal
+
+
+@partial(jax.jit, static_argnames="bounded")
+def bounded_by(centre, covariance, lower, bounded: tuple[int, ...]):
+    return cut_off(centre, covariance, lower, np.array(bounded, int))
 
 
 def test_moments_of_a_cut_normal_are_those_of_scipy(x64):
@@ -25,8 +32,8 @@ def test_far_below_its_bound_a_normal_leaves_an_exponential():
 
 def test_without_bounds_in_reach_nothing_changes():
     centre, covariance = jnp.asarray([50.0, -3.0]), jnp.asarray([[1.0, 0.6], [0.6, 2.0]])
-    for bounded in (np.array([0]), np.array([], int)):
-        found = cut_off(centre, covariance, jnp.asarray([0.0, -jnp.inf]), bounded)
+    for bounded in ((0,), ()):
+        found = bounded_by(centre, covariance, jnp.asarray([0.0, -jnp.inf]), bounded)
         np.testing.assert_allclose(found.centre, centre, rtol=1e-6)
         np.testing.assert_allclose(found.mean, centre, rtol=1e-6)
         np.testing.assert_allclose(found.covariance, covariance, rtol=1e-5)
@@ -34,7 +41,7 @@ def test_without_bounds_in_reach_nothing_changes():
 
 
 def test_a_single_parameter_keeps_its_own_normal():
-    found = cut_off(jnp.asarray([-1.0]), jnp.asarray([[4.0]]), jnp.asarray([0.0]), np.array([0]))
+    found = bounded_by(jnp.asarray([-1.0]), jnp.asarray([[4.0]]), jnp.asarray([0.0]), (0,))
     expected = truncnorm(0.5, np.inf, -1.0, 2.0)
     assert float(found.centre[0]) == pytest.approx(-1.0, abs=1e-4)
     assert float(found.spread[0]) == pytest.approx(2.0, rel=1e-4)
@@ -52,7 +59,7 @@ def test_moments_are_those_of_draws_inside_the_bounds(seed):
     inside = draws[(draws[:, :2] >= 0).all(axis=1)]  # the third has no bound
     with jax.enable_x64(True):
         lower = jnp.asarray([0.0, 0.0, -np.inf])
-        found = cut_off(jnp.asarray(centre), jnp.asarray(covariance), lower, np.array([0, 1]))
+        found = bounded_by(jnp.asarray(centre), jnp.asarray(covariance), lower, (0, 1))
     sd = inside.std(axis=0)
     np.testing.assert_allclose(np.asarray(found.mean) / sd, inside.mean(axis=0) / sd, atol=0.12)
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), sd, rtol=0.12)
@@ -65,7 +72,7 @@ def test_moments_are_those_of_draws_inside_the_bounds(seed):
 def test_two_that_trade_against_each_other_know_of_each_other_s_bound(x64):
     # Their sum is known, their difference is not, and the difference found is beyond what bounds allow.
     covariance = jnp.asarray([[1.0, -0.98], [-0.98, 1.0]])
-    found = cut_off(jnp.asarray([3.0, -1.0]), covariance, jnp.zeros(2), np.array([0, 1]))
+    found = bounded_by(jnp.asarray([3.0, -1.0]), covariance, jnp.zeros(2), (0, 1))
     draws = np.random.default_rng(0).multivariate_normal([3.0, -1.0], np.asarray(covariance), 2_000_000)
     inside = draws[(draws >= 0).all(axis=1)]
     np.testing.assert_allclose(found.mean, inside.mean(axis=0), atol=0.03)

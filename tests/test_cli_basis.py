@@ -8,6 +8,8 @@ from diffmrs.cli import main
 from diffmrs.io import read_basis, write_basis
 from diffmrs.spins import press, simulate_basis
 
+pytestmark = pytest.mark.slow  # whole commands
+
 PRESS = ["--sequence", "press", "--te1", "11", "--te2", "19"]
 SAMPLING = ["--frequency", "123.25", "--bandwidth", "2000", "--points", "512"]
 SMALL = ["--metabolites", "NAA", "Cr", "Lac"]
@@ -62,7 +64,6 @@ def test_macromolecules_and_linewidth_are_added_on_request(tmp_path):
     assert naa[-1] < 0.1 * naa[0]
 
 
-@pytest.mark.slow
 def test_an_edited_sequence_gives_its_steps_and_differences(tmp_path):
     arguments = [
         "--sequence",

@@ -15,6 +15,8 @@ from diffmrs.io import write_basis, write_nifti_mrs
 from diffmrs.quantify import Relaxation
 from diffmrs.quantify.concentrations import WATER_MOLALITY_MMOL_PER_KG
 
+pytestmark = pytest.mark.slow  # whole commands
+
 VOXEL_MM = 20.0
 TIMES = {"EchoTime": 0.03, "RepetitionTime": 2.0}
 WATER = {  # volume, water content, relaxation at 3 T

@@ -9,6 +9,7 @@ import synthetic
 from diffmrs.conditioning import without_eddy_currents, without_water
 from diffmrs.data import MRSData
 from diffmrs.fitting import fit
+from diffmrs.model import NoBaseline
 from diffmrs.quality import FLAGS, Quality, quality_of
 
 TIME = synthetic.ACQUISITION.time_s(synthetic.N_POINTS)
@@ -169,7 +170,9 @@ def test_another_nucleus_has_no_water_no_lipids_and_no_landmarks():
     lines = np.exp(2j * np.pi * acquisition.ppm_to_hz(np.array([[0.0], [-7.5], [5.0]])) * TIME - np.pi * 8 * TIME)
     basis = synthetic.Basis(lines * np.exp(np.pi * 6 * TIME), acquisition, ("PCr", "ATP", "Pi"))
     fid = 20 * lines.sum(axis=0) * np.exp(-np.pi * 3 * TIME) + noise()
-    quality = quality_of(fit(MRSData(fid.astype(np.complex64), acquisition), basis))
+    quality = quality_of(
+        fit(MRSData(fid.astype(np.complex64), acquisition), basis, priors="none", baseline=NoBaseline())
+    )
     assert np.isnan(quality.flags.evidence.lines.water[0])
     assert np.isnan(quality.flags.evidence.match.best[0])
     assert quality.flags.names(0) == ()

@@ -9,7 +9,7 @@ from flax import nnx
 from diffmrs.axes import Acquisition
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders import MLP
-from diffmrs.learn.examples import Example, draw_examples
+from diffmrs.learn.examples import Example, MeasuredSource, draw_examples
 from diffmrs.learn.inputs import InputSpec
 from diffmrs.learn.network import Network
 from diffmrs.learn.registration import (
@@ -21,7 +21,7 @@ from diffmrs.learn.registration import (
     estimate_offsets,
 )
 from diffmrs.learn.training import Training, train
-from diffmrs.learn.transients import Intermittent, MeasuredTransients, TransientSource, reference_transient
+from diffmrs.learn.transients import Intermittent, TransientSource, reference_transient
 from diffmrs.preprocess import Offsets, take_off
 from diffmrs.simulate.distributions import Normal, Uniform
 
@@ -232,7 +232,7 @@ def test_the_reference_is_a_transient_without_nuisance_and_with_a_high_peak():
 
 def test_a_network_learns_from_measured_transients_without_truth():
     made = drawn(jax.random.key(0), source(), 512)
-    measured = MeasuredTransients(made.fid, made.noise_sd)
+    measured = MeasuredSource(made.fid, made.noise_sd)
     loss = OffsetLoss(ProfiledTransient(reference(), ACQUISITION), SPEC)
     samples, channels, outputs = loss.shape(POINTS)
     network = Network(MLP(widths=(64, 32)), samples, channels, outputs, nnx.Rngs(0))
@@ -259,7 +259,6 @@ def test_a_network_learns_from_measured_transients_without_truth():
         (lambda: OffsetLoss(CreatineLine(ACQUISITION, 256), SPEC).shape(POINTS), "256 samples"),
         (lambda: source(noise_sd=-1.0), "negative"),
         (lambda: source(fid=jnp.ones(64)), "one complex FID"),
-        (lambda: MeasuredTransients(np.ones((3, 64), complex), np.ones(2)), r"\[transients\]"),
         (lambda: reference_transient(np.full((3, 64), np.nan + 0j), ACQUISITION, n_tail=16), "0 of 3"),
         (lambda: reference_transient(np.ones((3, 64), complex), ACQUISITION), "n_tail 256"),
     ],

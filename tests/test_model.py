@@ -105,9 +105,15 @@ def test_written_jacobian_is_the_derivative_jax_finds(x64, variant, narrow):
     model = model.banded(0.4) if narrow else model
     assert (model.band is not None) == narrow
     fids = model.reduce_fid(jnp.asarray(basis().fid))
-    spectrum, written = predict_and_jacobian(parameters, fids, model)
-    np.testing.assert_allclose(spectrum, predict(parameters, fids, model), rtol=1e-10, atol=1e-7)
-    automatic = jax.jacfwd(lambda p: predict(p, fids, model))(parameters)
+
+    @jax.jit
+    def both(parameters):
+        plain = models.predict(parameters, fids, model)
+        automatic = jax.jacfwd(lambda p: models.predict(p, fids, model))(parameters)
+        return *models.predict_and_jacobian(parameters, fids, model), plain, automatic
+
+    spectrum, written, plain, automatic = both(parameters)
+    np.testing.assert_allclose(spectrum, plain, rtol=1e-10, atol=1e-7)
     for name in parameters.__dataclass_fields__:
         expected = np.moveaxis(np.asarray(getattr(automatic, name)), 0, -1)
         got = np.asarray(getattr(written, name))
@@ -129,9 +135,14 @@ def test_written_gradient_is_the_one_jax_finds(x64, variant, narrow):
     def loss(p: Parameters) -> jax.Array:
         return jnp.sum((wanted.conj() * predict_metabolites(p, fids, model)).real)
 
-    metabolites, pullback = predict_and_pullback(parameters, fids, model)
-    np.testing.assert_allclose(metabolites.joined, predict_metabolites(parameters, fids, model), rtol=1e-10, atol=1e-7)
-    automatic, written = jax.grad(loss)(parameters), pullback(split(wanted))
+    @jax.jit
+    def both(parameters):
+        metabolites, pullback = predict_and_pullback(parameters, fids, model)
+        plain = predict_metabolites(parameters, fids, model)
+        return metabolites.joined, plain, jax.grad(loss)(parameters), pullback(split(wanted))
+
+    metabolites, plain, automatic, written = both(parameters)
+    np.testing.assert_allclose(metabolites, plain, rtol=1e-10, atol=1e-7)
     for name in parameters.__dataclass_fields__:
         expected, got = np.asarray(getattr(automatic, name)), np.asarray(getattr(written, name))
         scale = max(np.abs(expected).max(initial=0), 1)
@@ -151,6 +162,7 @@ def test_derivatives_agree_with_finite_differences_in_both_modes(x64):
     parameters = random_parameters(model, 4)
     scale = jax.tree.map(lambda leaf: jnp.abs(leaf).max(), parameters)
 
+    @jax.jit
     def loss(unit: Parameters) -> jax.Array:
         return jnp.sum(jnp.abs(predict(jax.tree.map(jnp.multiply, unit, scale), fids, model)) ** 2) / 1e4
 

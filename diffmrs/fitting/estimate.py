@@ -101,6 +101,8 @@ def fit_fid(
     priors: Priors | None = None,
     *,
     near: tuple[Near, Array] | None = None,
+    start: Parameters | None = None,
+    steps: int | None = None,
     max_steps: Array | None = None,
     inflate: bool = False,
     bounds: Bounds = Bounds(),
@@ -118,6 +120,9 @@ def fit_fid(
         priors: soft constraints; none when absent.
         near: fits of similar spectra, from `near_table`, and which of them to start from where it explains the data;
             all starts are searched for without.
+        start: parameters to begin at, in units of data and basis, such as a network's answer; no start is searched for.
+        steps: trial steps from there, after which the answer is taken as it is (`Status.ESTIMATED`); 0 keeps `start`
+            and solves for the baseline alone. To the end when absent.
         max_steps: instead of that of the optimiser, when it is known only at run time.
         inflate: whether uncertainties grow by the residual over the noise where that is above one.
         bounds: where the answer may lie.
@@ -126,14 +131,18 @@ def fit_fid(
     Returns:
         The estimate. Never raises under `jit`; `Estimate.status` tells how it went.
     """
-    posed = pose(fid, table, model, priors, near=near, bounds=bounds)
+    posed = pose(fid, table, model, priors, near=near, start=start, bounds=bounds)
     narrow, noise, unit, valid = banded(model, bounds), posed.noise, posed.unit, posed.valid
-    settled = settle(posed, model, bounds, optimiser, max_steps)
-    problem = settled.problem
-    lower, upper = bounds_of(narrow, bounds)
-    # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
-    derived = implicit_solution(_answer, partial(residual, model=narrow), lower, upper)
-    solution = derived(problem, settled.solution)
+    if steps is None:
+        settled = settle(posed, model, bounds, optimiser, max_steps)
+        problem = settled.problem
+        lower, upper = bounds_of(narrow, bounds)
+        # The solver has been; here its answer is given the derivatives that the implicit function theorem knows.
+        derived = implicit_solution(_answer, partial(residual, model=narrow), lower, upper)
+        solution = derived(problem, settled.solution)
+    else:
+        settled = refine(posed, model, bounds, optimiser, steps)
+        problem, solution = settled.problem, settled.solution
 
     value, slope = pieces(solution.x, problem, narrow)
     smoother = smoother_for(narrow, problem.stiffness)
@@ -178,6 +187,7 @@ def pose(
     priors: Priors | None = None,
     *,
     near: tuple[Near, Array] | None = None,
+    start: Parameters | None = None,
     bounds: Bounds = Bounds(),
 ) -> Posed:
     """The problem that `fit_fid` solves, with the same arguments, and where it starts."""
@@ -194,14 +204,18 @@ def pose(
     def search() -> Array:
         return to_vector(find_start(scaled, table.start, model, reach))
 
-    if near is None:
-        start = search()
+    if start is not None:
+        first = to_vector(in_units(start, table.basis_scale / unit, 1 / unit))
+        valid = valid & jnp.all(jnp.isfinite(first))
+        first = jnp.where(jnp.isfinite(first), first, 0.0)
+    elif near is None:
+        first = search()
     else:
         tried = guess(scaled, *near, jnp.ones((), real), model, reach)
-        start = jax.lax.cond(tried.trusted, lambda: tried.x, search)
+        first = jax.lax.cond(tried.trusted, lambda: tried.x, search)
     one = jnp.ones((), real)
     problem = Problem(inside / unit, table.basis_fid, priors, table.floor, 0 * one, one)
-    return Posed(problem, jax.lax.stop_gradient(start), noise, unit, valid)
+    return Posed(problem, jax.lax.stop_gradient(first), noise, unit, valid)
 
 
 def settle(
@@ -231,11 +245,7 @@ def settle(
         return Settled(posed.problem, solution, nothing.spread[:0])
 
     def choose(x: Array, problem: Problem) -> Choice:
-        value, slope = pieces(x, problem, narrow)
-        each = [smoother_for(narrow, candidate) for candidate in candidates]
-        smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
-        free = ((x > lower) & (x < upper)).astype(real)
-        return best_stiffness(value, slope, free, smoothers)
+        return _choice(x, problem, narrow, candidates, lower, upper)
 
     def again(turn: Array, state: _Settling) -> _Settling:
         stated = problem._replace(stiffness=state.stiffness, misfit=state.misfit)
@@ -256,6 +266,39 @@ def settle(
     last = jax.lax.fori_loop(0, 2, again, first)
     tuned = posed.problem._replace(stiffness=last.stiffness, misfit=last.misfit)
     return Settled(tuned, last.solution, last.choice.spread)
+
+
+def refine(posed: Posed, model: SignalModel, bounds: Bounds, optimiser: LevenbergMarquardt, steps: int) -> Settled:
+    """A few steps from the start of a problem; where anything is tuned, at the start. No derivatives pass."""
+    narrow = banded(model, bounds)
+    problem, start = jax.lax.stop_gradient((posed.problem, posed.start))
+    real = start.dtype
+    lower, upper = (jnp.asarray(bound, real) for bound in bounds_of(narrow, bounds))
+    start = jnp.clip(start, lower, upper)
+    spread, tuned = jnp.zeros((0, start.size), real), posed.problem
+    if _is_tuned(model, problem.priors):
+        candidates = jnp.asarray(_candidates(narrow), real)
+        stated = problem._replace(stiffness=candidates[candidates.size // 4])
+        choice = _choice(start, stated, narrow, candidates, lower, upper)
+        spread = choice.spread
+        tuned = tuned._replace(stiffness=candidates[choice.best], misfit=jnp.sqrt(choice.excess))
+    if steps:
+        fixed = objective(jax.lax.stop_gradient(tuned), narrow)
+        solution = optimiser.minimise(fixed, start, lower, upper, None, jnp.asarray(steps, jnp.int32))
+        finished = solution.status == Status.CONVERGED
+        status = jnp.where(finished, Status.CONVERGED, Status.ESTIMATED).astype(jnp.int32)
+        return Settled(tuned, solution._replace(status=status), spread)
+    nothing, status = jnp.zeros((), jnp.int32), jnp.asarray(Status.ESTIMATED, jnp.int32)
+    return Settled(tuned, Solution(start, jnp.zeros((), real), nothing, status), spread)
+
+
+def _choice(x: Array, problem: Problem, model: SignalModel, candidates: Array, lower: Array, upper: Array) -> Choice:
+    """What the data say about the stiffness of the baseline, given the other parameters."""
+    value, slope = pieces(x, problem, model)
+    each = [smoother_for(model, candidate) for candidate in candidates]
+    smoothers = Smoother(each[0].functions, jnp.stack([s.kept for s in each]), jnp.stack([s.left for s in each]))
+    free = ((x > lower) & (x < upper)).astype(x.dtype)
+    return best_stiffness(value, slope, free, smoothers)
 
 
 class _Settling(NamedTuple):

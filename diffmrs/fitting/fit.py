@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Complex
@@ -13,11 +15,12 @@ from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting.coordinates import Bounds
 from diffmrs.fitting.engine import local_mesh, over_voxels
-from diffmrs.fitting.estimate import Estimate, fit_fid, fit_table
+from diffmrs.fitting.estimate import Estimate, FitTable, fit_fid, fit_table
 from diffmrs.fitting.options import DEFAULT_BASELINE, DEFAULT_PRIORS
 from diffmrs.fitting.prepare import default_groups, default_ppm_range, prepare
 from diffmrs.fitting.solver import LevenbergMarquardt, Status
 from diffmrs.model.baseline import Baseline
+from diffmrs.model.parameters import Parameters
 from diffmrs.model.shape import VOIGT, Lineshape
 from diffmrs.model.signal import SignalModel, model_for
 from diffmrs.priors.constraints import Constraint, ParameterPrior
@@ -78,6 +81,7 @@ def fit(
     bounds: Bounds = Bounds(),
     optimiser: LevenbergMarquardt = LevenbergMarquardt(),
     mesh: Mesh | None = None,
+    starter: "Starter | None" = None,
 ) -> FitResult:
     """Fit every FID of `data` with `basis`, all in one compiled call.
 
@@ -100,6 +104,8 @@ def fit(
         bounds: where the answer may lie.
         optimiser: the solver.
         mesh: devices to use; all of this host unless told otherwise.
+        starter: what tells where each fit begins and how many steps it takes (`diffmrs.learn`); starts are searched for
+            and fits go to the end without.
 
     Returns:
         The result; `FitResult.estimate.status` tells how each fit went.
@@ -122,7 +128,12 @@ def fit(
         optimiser=optimiser,
     )
     devices = local_mesh() if mesh is None else mesh
-    rows = fit_rows(data.spectra, setup.basis.fid, setup.priors, setup.model, inflate, bounds, optimiser, devices)
+    rest = (setup.model, inflate, bounds, optimiser, devices)
+    if starter is None:
+        rows = fit_rows(data.spectra, setup.basis.fid, setup.priors, *rest)
+    else:
+        starts = starter.starts(jnp.asarray(data.spectra), setup)
+        rows = refine_rows(data.spectra, starts, setup.basis.fid, setup.priors, starter.steps, *rest)
     return setup.result(data, rows)
 
 
@@ -179,6 +190,44 @@ def set_up(
         noise_scale=noise_scale,
     )
     return Setup(basis, model, priors_for(constraints, basis.names, model), inflate, bounds, optimiser)
+
+
+@runtime_checkable
+class Starter(Protocol):
+    """What tells parameters to begin at, such as a trained network, and how many steps are taken from there."""
+
+    @property
+    def steps(self) -> int | None:
+        """Trial steps; 0 keeps the parameters, None goes on to the end."""
+
+    def starts(self, fids: Array, setup: "Setup") -> Parameters:
+        """Parameters of the setup's model for some FIDs, in units of data and basis. [spectra, ...]"""
+
+
+@partial(jax.jit, static_argnames=("steps", "model", "inflate", "bounds", "optimiser", "mesh"))
+def refine_rows(
+    fids: Complex[Array, "spectra points"],
+    starts: Parameters,
+    basis_fid: Complex[Array, "members points"],
+    priors: Priors,
+    steps: int | None,
+    model: SignalModel,
+    inflate: bool,
+    bounds: Bounds,
+    optimiser: LevenbergMarquardt,
+    mesh: Mesh | None,
+) -> Estimate:
+    """Some steps, or all, from given parameters of each spectrum; all checks made."""
+    table = fit_table(basis_fid, model, bounds)
+
+    def one(voxel: tuple[Array, Parameters], shared: tuple[FitTable, Priors]) -> Estimate:
+        fid, start = voxel
+        table, priors = shared
+        return fit_fid(
+            fid, table, model, priors, start=start, steps=steps, inflate=inflate, bounds=bounds, optimiser=optimiser
+        )
+
+    return over_voxels(one, (fids, starts), (table, priors), mesh=mesh)
 
 
 @partial(jax.jit, static_argnames=("model", "inflate", "bounds", "optimiser", "mesh"))

@@ -21,6 +21,7 @@ class Status(IntEnum):
     STEP_LIMIT = 1  # stopped after `max_steps`
     STALLED = 2  # no step lowers the cost although the gradient says one should
     INVALID = 3  # the data hold NaN, infinity or nothing but zeros
+    ESTIMATED = 4  # a network's answer and a chosen number of steps
 
     @property
     def explanation(self) -> str:
@@ -29,6 +30,7 @@ class Status(IntEnum):
             Status.CONVERGED: "converged",
             Status.STEP_LIMIT: "not converged: step limit reached; the spectrum may not match the basis",
             Status.STALLED: "not converged: no step improves the fit; the spectrum may not match the basis",
+            Status.ESTIMATED: "estimated by a network and the steps that were asked for, not fitted to the end",
             Status.INVALID: "not fitted: the spectrum holds NaN, infinity or only zeros",
         }[self]
 

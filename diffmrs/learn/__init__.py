@@ -3,6 +3,8 @@
 from diffmrs.errors import InputError
 
 try:
+    from diffmrs.learn.checkpoint import read_checkpoint, write_checkpoint
+    from diffmrs.learn.decoder import Decoder, Prior, decoder_for
     from diffmrs.learn.encoders import (
         CNN,
         ENCODERS,
@@ -18,7 +20,38 @@ try:
         spec_to_json,
         subspace_of,
     )
+    from diffmrs.learn.examples import (
+        Example,
+        PopulationSource,
+        RecipeSource,
+        Source,
+        draw_examples,
+        recipe_source,
+    )
+    from diffmrs.learn.flow import SplineFlow
+    from diffmrs.learn.gaussian import Gaussian
     from diffmrs.learn.inputs import InputSpec, NetworkInput, network_input
+    from diffmrs.learn.latent import Latent, latent_for
+    from diffmrs.learn.losses import PosteriorLoss, SelfSupervised, Supervised, ThroughSteps
+    from diffmrs.learn.macromolecule_lines import lines_basis
+    from diffmrs.learn.mode import Mode, find_mode, gauss_newton
+    from diffmrs.learn.network import Network
+    from diffmrs.learn.posterior import PosteriorNetwork
+    from diffmrs.learn.published import Reconstruction, reconstruction
+    from diffmrs.learn.registration import (
+        PUBLISHED_WINDOW_PPM,
+        CreatineLine,
+        OffsetLoss,
+        ProfiledTransient,
+        ReferenceTransient,
+        estimate_offsets,
+    )
+    from diffmrs.learn.regularised import Constant, ThroughMode, steered, steered_mode, steering_outputs
+    from diffmrs.learn.scene import Scene, Seen
+    from diffmrs.learn.subspace import fitted_subspace
+    from diffmrs.learn.tensors import read_tensors, write_tensors
+    from diffmrs.learn.training import Loss, Progress, Training, train
+    from diffmrs.learn.transients import Intermittent, TransientSource, reference_transient
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] not in ("flax", "optax", "safetensors"):
         raise
@@ -29,16 +62,66 @@ __all__ = [
     "ENCODERS",
     "MLP",
     "PRESETS",
+    "PUBLISHED_WINDOW_PPM",
+    "Constant",
     "ConvNeXt1D",
+    "CreatineLine",
+    "Decoder",
+    "Example",
+    "Gaussian",
     "InputSpec",
+    "Intermittent",
+    "Latent",
+    "Loss",
     "Mixer1D",
+    "Mode",
+    "Network",
     "NetworkInput",
+    "OffsetLoss",
+    "PopulationSource",
+    "PosteriorLoss",
+    "PosteriorNetwork",
+    "Prior",
+    "ProfiledTransient",
+    "Progress",
+    "RecipeSource",
+    "Reconstruction",
+    "ReferenceTransient",
     "ResNet1D",
+    "Scene",
+    "Seen",
+    "SelfSupervised",
+    "Source",
+    "SplineFlow",
     "Subspace",
+    "Supervised",
+    "ThroughMode",
+    "ThroughSteps",
+    "Training",
     "Transformer1D",
+    "TransientSource",
+    "decoder_for",
+    "draw_examples",
     "encoder_spec",
+    "estimate_offsets",
+    "find_mode",
+    "fitted_subspace",
+    "gauss_newton",
+    "latent_for",
+    "lines_basis",
     "network_input",
+    "read_checkpoint",
+    "read_tensors",
+    "recipe_source",
+    "reconstruction",
+    "reference_transient",
     "spec_from_json",
     "spec_to_json",
+    "steered",
+    "steered_mode",
+    "steering_outputs",
     "subspace_of",
+    "train",
+    "write_checkpoint",
+    "write_tensors",
 ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,12 +43,13 @@ def read_checkpoint(path: Path, like: T, settings: Any, row: type) -> tuple[T, l
         row: class of the history.
 
     Raises:
-        InputError: the file is no checkpoint, or one of another network or of other settings.
+        InputError: the file is no checkpoint, is broken, or one of another network or of other settings.
     """
     arrays, meta = read_tensors(path)
     if meta.get("format") != _FORMAT:
         raise InputError(f"{path}: is not a checkpoint of diffmrs train")
-    told, mine = json.loads(meta["settings"]), json.loads(json.dumps(asdict(settings)))
+    told, rows = _parsed(path, meta, "settings", dict), _parsed(path, meta, "history", list)
+    mine = json.loads(json.dumps(asdict(settings)))
     for name, value in mine.items():
         if told.get(name) != value:
             raise InputError(
@@ -60,9 +61,24 @@ def read_checkpoint(path: Path, like: T, settings: Any, row: type) -> tuple[T, l
         arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype for name, leaf in wanted.items()
     ):
         raise InputError(f"{path}: is a checkpoint of another network")
+    if any(np.isnan(leaf).any() for leaf in arrays.values() if np.issubdtype(leaf.dtype, np.inexact)):
+        raise InputError(f"{path}: holds numbers that are not numbers (NaN)")
+    names = {field.name for field in fields(row)}
+    if not all(isinstance(one, dict) and one.keys() == names for one in rows):
+        raise InputError(f"{path}: its history is not one of diffmrs train")
     leaves = [jax.numpy.asarray(arrays[name]) for name in wanted]
-    history = [row(**one) for one in json.loads(meta["history"])]
+    history = [row(**one) for one in rows]
     return jax.tree.unflatten(jax.tree.structure(like), leaves), history
+
+
+def _parsed(path: Path, meta: dict[str, str], name: str, wanted: type) -> Any:
+    try:
+        found = json.loads(meta.get(name, ""))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, wanted):
+        raise InputError(f"{path}: its {name} cannot be read")
+    return found
 
 
 def _named(tree: Any) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ a sum of squares: the fitter's solver finds its minimum, and a network may be tr
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,13 @@ from diffmrs.model.split import Split, split
 from diffmrs.pytree import container
 
 _TINY = 1e-30
+
+
+class Prior(NamedTuple):
+    """A Gaussian that coordinates are drawn to, when it is not that of the population (mean 0, precision 1)."""
+
+    centre: Float[Array, "*batch size"]
+    log_precision: Float[Array, "*batch size"]  # natural logarithm of one over the variance
 
 
 @container(static=("model",))
@@ -62,19 +70,35 @@ class Decoder:
         return self._whitened(predicted - observed, noise_sd)
 
     def residual(
-        self, z: Float[Array, " size"], observed: Complex[Array, " window"], noise_sd: Float[Array, ""]
+        self,
+        z: Float[Array, " size"],
+        observed: Complex[Array, " window"],
+        noise_sd: Float[Array, ""],
+        prior: Prior | None = None,
     ) -> Float[Array, " rows"]:
-        """Everything whose squares are summed: the misfit, then the coordinates, which the prior draws to zero."""
-        return jnp.concatenate([self.misfit(self.latent.parameters(z), observed, noise_sd), z])
+        """Everything whose squares are summed: the misfit, then how far the prior finds the coordinates off.
+
+        Args:
+            z: coordinates.
+            observed: the data, from `observed`.
+            noise_sd: standard deviation of the noise in the real part of the spectrum.
+            prior: of the coordinates; that of the population when absent.
+        """
+        pull, _ = _pull(z, prior)
+        return jnp.concatenate([self.misfit(self.latent.parameters(z), observed, noise_sd), pull])
 
     def linearised(
-        self, z: Float[Array, " size"], observed: Complex[Array, " window"], noise_sd: Float[Array, ""]
+        self,
+        z: Float[Array, " size"],
+        observed: Complex[Array, " window"],
+        noise_sd: Float[Array, ""],
+        prior: Prior | None = None,
     ) -> tuple[Float[Array, " rows"], Float[Array, "rows size"]]:
         """The residual and its derivative in the coordinates, by the written derivative of the model."""
         misfit, jacobian = self.jacobian(z, noise_sd)
         off = misfit - self._whitened(observed, noise_sd)
-        ones = jnp.eye(z.shape[0], dtype=z.dtype)
-        return jnp.concatenate([off, z]), jnp.concatenate([jacobian, ones])
+        pull, root = _pull(z, prior)
+        return jnp.concatenate([off, pull]), jnp.concatenate([jacobian, jnp.diag(root)])
 
     def jacobian(
         self, z: Float[Array, " size"], noise_sd: Float[Array, ""]
@@ -93,6 +117,14 @@ class Decoder:
         return off_baseline(stack(values / jnp.maximum(noise_sd, _TINY), self.model), smoother)
 
 
+def _pull(z: Array, prior: Prior | None) -> tuple[Array, Array]:
+    """Distance from the middle of the prior in its standard deviations, and the derivative. [size] each"""
+    if prior is None:
+        return z, jnp.ones_like(z)
+    root = jnp.exp(0.5 * prior.log_precision)
+    return root * (z - prior.centre), root
+
+
 def decoder_for(basis: Basis, latent: Latent, *, stiffness: float = 1.0, margin_ppm: float = 0.3) -> Decoder:
     """The decoder of a basis and coordinates.
 
@@ -103,7 +135,7 @@ def decoder_for(basis: Basis, latent: Latent, *, stiffness: float = 1.0, margin_
         margin_ppm: lines up to this far outside the window may be shifted into it, ppm.
 
     Raises:
-        InputError: the basis is not the one of the model, or the stiffness is not positive.
+        InputError: the basis is not the one of the model, or the stiffness is not positive and finite.
     """
     model = latent.model
     if len(basis.names) != len(model.groups) or basis.n_points != model.n_points:
@@ -111,8 +143,10 @@ def decoder_for(basis: Basis, latent: Latent, *, stiffness: float = 1.0, margin_
             f"the basis has {len(basis.names)} members of {basis.n_points} points, but the model is for "
             f"{len(model.groups)} of {model.n_points}"
         )
-    if not stiffness > 0:
-        raise InputError(f"stiffness is {stiffness}; it must be positive")
+    if basis.acquisition != model.acquisition:
+        raise InputError(f"the basis was sampled as {basis.acquisition}, but the model is for {model.acquisition}")
+    if not 0 < stiffness < float("inf"):
+        raise InputError(f"stiffness is {stiffness}; it must be positive and finite")
     narrow = model.banded(margin_ppm)
     reduced = split(narrow.reduce_fid(jnp.asarray(basis.fid)))
     return Decoder(latent, reduced, narrow, jnp.asarray(stiffness, reduced.real.dtype))

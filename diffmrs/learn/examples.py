@@ -115,9 +115,22 @@ def recipe_source(recipe: Recipe, basis: Basis, latent: Latent, *, physical: boo
         physical: take the physical form, not the published one.
 
     Raises:
-        InputError: the basis lacks an ingredient.
+        InputError: the basis lacks an ingredient, or the model has not the members of the recipe, its points, or puts
+            members into one group that the recipe tells apart.
     """
     sampler, basis_fid = recipe_sampler(recipe, basis, physical=physical)
+    model, count = latent.model, len(recipe.members(basis))
+    if (len(model.groups), model.n_points) != (count, basis.n_points):
+        raise InputError(
+            f"the recipe makes {count} members of {basis.n_points} points, but the model is for {len(model.groups)} of "
+            f"{model.n_points}"
+        )
+    extra = [one.damping_per_s for one in recipe.ingredients] or [0.0] * count
+    if (recipe.own and model.n_groups < count) or len(set(zip(model.groups, extra, strict=True))) > model.n_groups:
+        raise InputError(
+            "the recipe gives members a shift or width of their own, but the model has them in one group; put each "
+            "into a group of its own"
+        )
     return RecipeSource(latent, basis_fid, sampler)
 
 
@@ -132,3 +145,22 @@ def _regrouped(parameters: Parameters, model: SignalModel) -> Parameters:
         gaussian_variance_hz2=jnp.broadcast_to(shims[:1], (model.n_shims,)),
         baseline=jnp.zeros(len(model.baseline_roughness), shims.dtype),
     )
+
+
+@container()
+@dataclass(frozen=True)
+class MeasuredSource:
+    """Measured spectra, each as likely as any other; nothing is known of their truth.
+
+    Attributes:
+        fid: as the network meets them, registered where it expects that. [spectra, points]
+        noise_sd: of the real part of each spectrum. [spectra]
+    """
+
+    fid: jax.Array
+    noise_sd: jax.Array
+
+    def draw(self, key: Array) -> Example:
+        """One of the spectra."""
+        which = jax.random.randint(key, (), 0, self.noise_sd.shape[0])
+        return Example(self.fid[which], self.noise_sd[which])

@@ -33,12 +33,12 @@ class SplineFlow(nnx.Module):
         self, size: int, n_features: int, rngs: nnx.Rngs, *, layers: int = 4, bins: int = 8, hidden: int = 128
     ):
         self.size, self.bins = size, bins
-        shuffle = np.random.default_rng(0)  # fixed: which coordinates steer which
-        self.orders = tuple(tuple(int(k) for k in shuffle.permutation(size)) for _ in range(layers))
+        self.orders = _orders(size, layers)
         moved = size - size // 2
         zero = nnx.initializers.zeros_init()
         # Two parts of one layer, so that many draws for one spectrum share that of the features.
-        self.first = nnx.List([nnx.Linear(size // 2, hidden, rngs=rngs) for _ in range(layers)])
+        # A single coordinate has none to steer it; flax cannot start weights of no inputs, so it is given a zero.
+        self.first = nnx.List([nnx.Linear(max(size // 2, 1), hidden, rngs=rngs) for _ in range(layers)])
         self.steer = nnx.List([nnx.Linear(n_features, hidden, use_bias=False, rngs=rngs) for _ in range(layers)])
         self.second = nnx.List([nnx.Linear(hidden, hidden, rngs=rngs) for _ in range(layers)])
         self.last = nnx.List(
@@ -66,11 +66,27 @@ class SplineFlow(nnx.Module):
     def _layer(self, layer: int, values: Array, features: Array, inverse: bool) -> tuple[Array, Array]:
         order = np.array(self.orders[layer])
         steering, moved = order[: self.size // 2], order[self.size // 2 :]
-        hidden = nnx.gelu(self.first[layer](values[..., steering]) + self.steer[layer](features))
+        known = values[..., steering] if steering.size else jnp.zeros_like(values)
+        hidden = nnx.gelu(self.first[layer](known) + self.steer[layer](features))
         hidden = nnx.gelu(self.second[layer](hidden))
         told = self.last[layer](hidden).reshape(*values.shape[:-1], moved.size, 3 * self.bins - 1)
         new, log_slope = spline(values[..., moved], told, inverse=inverse)
         return values.at[..., moved].set(new), jnp.sum(log_slope, axis=-1)
+
+
+def _orders(size: int, layers: int) -> tuple[tuple[int, ...], ...]:
+    """Which coordinates steer (the first half) and which are moved, per layer; fixed.
+
+    Every second layer moves what steered the one before, so that none is left unmoved.
+    """
+    shuffle = np.random.default_rng(0)
+    orders: list[tuple[int, ...]] = []
+    for layer in range(layers):
+        if layer % 2:
+            orders.append(orders[-1][size // 2 :] + orders[-1][: size // 2])
+        else:
+            orders.append(tuple(int(k) for k in shuffle.permutation(size)))
+    return tuple(orders)
 
 
 def spline(
@@ -107,7 +123,8 @@ def spline(
         a = height * (slope - begin) + rise * (begin + end - 2 * slope)
         b = height * begin - rise * (begin + end - 2 * slope)
         c = -slope * rise
-        share = 2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, 0.0)))
+        # Positive but for rounding; at zero the root would have no derivative.
+        share = 2 * c / (-b - jnp.sqrt(jnp.maximum(b**2 - 4 * a * c, jnp.finfo(b.dtype).tiny)))
     else:
         share = (held - left) / width
     mixed = share * (1 - share)

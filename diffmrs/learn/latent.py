@@ -6,6 +6,7 @@ Gaussian, whatever the population; limits are kept by construction.
 """
 
 from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -104,9 +105,12 @@ class Latent:
             "delay_s": parameters.delay_s[None],
             _GAIN: jnp.asarray(gain, parameters.amplitude.dtype)[None],
         }
-        for name in ("lorentzian_fwhm_hz", "frequency_shift_hz"):  # what is fixed in common is not a group's own
-            if f"own_{name}" in dict(self.blocks):
-                known[f"own_{name}"] -= _middle(getattr(self.population, name), 1)
+        for name in ("lorentzian_fwhm_hz", "frequency_shift_hz"):  # of the common and the own, take off what is fixed
+            own = f"own_{name}"
+            if own in dict(self.blocks):
+                known[own] -= _middle(getattr(self.population, name), 1)
+            elif name in dict(self.blocks):
+                known[name] -= _middle(getattr(self.population, own), self.model.n_groups)[:1]
         return jnp.concatenate([self._margin(name).to_normal(known[name]) for name, _ in self.blocks])
 
     def _values(self, z: Array) -> dict[str, Array]:
@@ -122,8 +126,8 @@ class Latent:
         return told
 
     def _margin(self, name: str) -> Gaussianised:
-        margin: Gaussianised = self.gain if name == _GAIN else getattr(self.population, name)
-        return margin
+        margin: Any = self.gain if name == _GAIN else getattr(self.population, name)
+        return cast(Gaussianised, margin)
 
 
 def latent_for(population: Population, model: SignalModel, *, gain: LogNormal | None = None) -> Latent:
@@ -136,7 +140,7 @@ def latent_for(population: Population, model: SignalModel, *, gain: LogNormal | 
         gain: how a factor common to all amplitudes is distributed, for data of unknown scale.
 
     Raises:
-        InputError: a distribution is not told by standard normal numbers.
+        InputError: a distribution is not told by standard normal numbers, has no spread, or does not fit the model.
     """
     blocks = []
     for name, count in _sizes(model).items():
@@ -148,10 +152,25 @@ def latent_for(population: Population, model: SignalModel, *, gain: LogNormal | 
                 f"the distribution of {name} is a {type(margin).__name__}, which has no normal coordinates"
             )
         if count:
+            _check(name, margin, count)
             blocks.append((name, count))
     if gain is not None:
+        _check(_GAIN, gain, 1)
         blocks.append((_GAIN, 1))
     return Latent(population, gain, model, tuple(blocks))
+
+
+def _check(name: str, margin: Gaussianised, count: int) -> None:
+    """Raise `InputError` unless a distribution makes `count` numbers of as many coordinates, and the reverse."""
+    wrong = f"the distribution of {name} does not give {count} numbers, as the model needs"
+    try:
+        middle = margin.from_normal(jnp.zeros(count))
+    except (TypeError, ValueError) as error:  # InputError is a ValueError and says more
+        raise error if isinstance(error, InputError) else InputError(wrong) from None
+    if middle.shape != (count,):
+        raise InputError(wrong)
+    if not bool(jnp.all(jnp.isfinite(middle)) & jnp.all(jnp.isfinite(margin.to_normal(middle)))):
+        raise InputError(f"the distribution of {name} has no spread, or numbers that are not finite")
 
 
 def _sizes(model: SignalModel) -> dict[str, int]:

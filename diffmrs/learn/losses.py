@@ -2,8 +2,11 @@ r"""What networks are trained on. Each loss is a pytree, a function of a network
 
 Which of them gives calibrated uncertainty follows from what it minimises: `PosteriorLoss` is the mean of
 $-\log q(z \mid x)$ over pairs of truth and data, least where q is the posterior (neural posterior estimation;
-Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises $\mathrm{KL}(q \,\|\, p)$ to the same posterior with the
-likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q cannot be exact.
+Papamakarios & Murray 2016); `SelfSupervised` needs no truth and minimises $\mathrm{KL}(q \,\|\, p)$ to the same
+posterior with the likelihood of the known noise (Kingma & Welling 2014), which favours one mode and is narrower where q
+cannot be exact.
+
+Spectra that cannot be used (not finite, nothing but zeros, no noise) are left out of every mean.
 """
 
 from dataclasses import dataclass
@@ -12,8 +15,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from diffmrs.errors import InputError
 from diffmrs.learn.examples import Example
 from diffmrs.learn.gaussian import gaussian_of
 from diffmrs.learn.mode import gauss_newton
@@ -29,14 +33,33 @@ def dropout_of(key: Array | None) -> nnx.Rngs | None:
     return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1))
 
 
-@container(static=("members",))
+def mean_of(values: Float[Array, " batch"], usable: Bool[Array, " batch"]) -> Float[Array, ""]:
+    """The mean over the usable members of a batch; NaN without any."""
+    count = jnp.sum(usable)
+    total = jnp.sum(jnp.where(usable, values, 0)) / jnp.maximum(count, 1).astype(values.dtype)
+    return jnp.where(count > 0, total, jnp.nan)
+
+
+def amplitudes_of(batch: Example) -> Array:
+    """True amplitudes, [batch, members].
+
+    Raises:
+        InputError: the examples are measured ones, without truth.
+    """
+    if batch.parameters is None:
+        raise InputError("this loss needs true amplitudes, which these examples lack")
+    return batch.parameters.amplitude
+
+
+@container(static=("members", "spread"))
 @dataclass(frozen=True)
 class Supervised:
     """Squared error of amplitudes in units of their spread in the population: the usual supervised network.
 
     Attributes:
         scene: how FIDs are seen.
-        mean: of each amplitude over the population. [members]
+        mean: of each amplitude over the population; where FIDs have a scale of their own, of amplitude over scale.
+            [members]
         sd: its standard deviation. [members]
         members: number of amplitudes.
         spread: whether the network also tells a variance of each (heteroscedastic), as log variances after the means.
@@ -46,20 +69,23 @@ class Supervised:
     mean: Any
     sd: Any
     members: int
-    spread: Any = False
+    spread: bool = False
 
     def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
         """The mean over a batch."""
         seen = jax.vmap(self.scene.see)(batch)
         outputs = network(seen.signal, rngs=dropout_of(key))
-        assert batch.parameters is not None
-        truth = batch.parameters.amplitude / seen.scale[:, None]
+        wanted = self.members * (2 if self.spread else 1)
+        if outputs.shape[1] != wanted:
+            raise InputError(f"the network gives {outputs.shape[1]} numbers, but the loss needs {wanted}")
+        truth = amplitudes_of(batch) / seen.scale[:, None]
         off = outputs[:, : self.members] - (truth - jnp.asarray(self.mean)[None]) / jnp.asarray(self.sd)[None]
-        error = jnp.mean(off**2)
-        if outputs.shape[1] == self.members:
+        error = mean_of(jnp.mean(off**2, axis=1), seen.usable)
+        if not self.spread:
             return error, {}
         log_variance = jnp.clip(outputs[:, self.members :], -16.0, 16.0)
-        return 0.5 * jnp.mean(log_variance + off**2 * jnp.exp(-log_variance)), {"squared_error": error}
+        each = 0.5 * jnp.mean(log_variance + off**2 * jnp.exp(-log_variance), axis=1)
+        return mean_of(each, seen.usable), {"squared_error": error}
 
 
 @container()
@@ -76,9 +102,10 @@ class PosteriorLoss:
     def __call__(self, network: PosteriorNetwork, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
         """The mean over a batch, per coordinate."""
         seen = jax.vmap(self.scene.see)(batch)
-        assert seen.z is not None
+        if seen.z is None:
+            raise InputError("neural posterior estimation needs true coordinates, which these examples lack")
         found = network.log_prob(seen.signal, seen.z, rngs=dropout_of(key))
-        return -jnp.mean(found) / seen.z.shape[-1], {}
+        return -mean_of(found, seen.usable) / seen.z.shape[-1], {}
 
 
 @container(static=("draws",))
@@ -108,7 +135,8 @@ class SelfSupervised:
             return 0.5 * rest @ rest
 
         each = jax.vmap(jax.vmap(cost, (0, 0, 0)), (0, None, None))(z, seen.observed, seen.noise_sd)
-        return jnp.mean(each + log_q) / z.shape[-1], {"cost": jnp.mean(each) / z.shape[-1]}
+        bound = mean_of(jnp.mean(each + log_q, axis=0), seen.usable)
+        return bound / z.shape[-1], {"cost": mean_of(jnp.mean(each, axis=0), seen.usable) / z.shape[-1]}
 
 
 @container(static=("steps",))
@@ -131,15 +159,14 @@ class ThroughSteps:
         seen = jax.vmap(self.scene.see)(batch)
         size = self.scene.decoder.latent.size
         start = network(seen.signal, rngs=dropout_of(key))[:, :size]
-        assert batch.parameters is not None
 
         def after(z: Array, observed: Array, noise_sd: Array) -> Array:
             found = gauss_newton(z, observed, noise_sd, self.scene.decoder, self.steps)
             return self.scene.decoder.latent.parameters(found.z).amplitude
 
         amplitude = jax.vmap(after)(start, seen.observed, seen.noise_sd)
-        off = (amplitude - batch.parameters.amplitude / seen.scale[:, None]) / jnp.asarray(self.sd)[None]
-        return jnp.mean(off**2), {}
+        off = (amplitude - amplitudes_of(batch) / seen.scale[:, None]) / jnp.asarray(self.sd)[None]
+        return mean_of(jnp.mean(off**2, axis=1), seen.usable), {}
 
 
 def gaussian_mean(outputs: Float[Array, "batch outputs"], size: int) -> Float[Array, "batch size"]:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from diffmrs.data import Basis
+from diffmrs.errors import InputError
 from diffmrs.learn.examples import Example
 from diffmrs.learn.inputs import InputSpec, network_input
 from diffmrs.learn.losses import dropout_of
@@ -114,7 +115,7 @@ class Reconstruction:
         after = time_s - start
         step = 0.5 * (1 + after / jnp.sqrt(after**2 + _SOFT_S2))
         alone = ((both[0] - used) * step)[1:]
-        return jnp.mean(jnp.abs(off) ** 2) / 2, jnp.mean(alone.real**2 + alone.imag**2) / 2
+        return jnp.mean(off.real**2 + off.imag**2) / 2, jnp.mean(alone.real**2 + alone.imag**2) / 2
 
 
 def reconstruction(
@@ -128,8 +129,17 @@ def reconstruction(
         unit: what FIDs are divided by before the network sees them; the authors: 1.
         late_weight: λ of rpMM, 2 to 3; 0 for nMM and pMM.
         n_points: samples that are compared, the first ones; all of the basis by default.
+
+    Raises:
+        InputError: a number is out of range.
     """
-    points = n_points or basis.n_points
+    points = basis.n_points if n_points is None else n_points
+    if not 16 <= points <= basis.n_points:
+        raise InputError(f"n_points is {points}; it must be from 16 to {basis.n_points}, as many as the basis has")
+    if not 1 <= n_metabolites <= len(basis.names):
+        raise InputError(f"n_metabolites is {n_metabolites}, but the basis has {len(basis.names)} members")
+    if not 0 <= late_weight < float("inf"):
+        raise InputError(f"late_weight is {late_weight}; it must not be negative")
     members = (0,) * len(basis.names)
     model = SignalModel(basis.acquisition, points, (0, points), members, members, NoBaseline())
     fid = split(jnp.asarray(basis.fid)[:, :points])

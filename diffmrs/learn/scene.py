@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.learn.decoder import Decoder
 from diffmrs.learn.examples import Example
@@ -24,12 +24,16 @@ class Seen(NamedTuple):
     noise_sd: Float[Array, ""]  # of the real part of `observed`
     scale: Float[Array, ""]  # what the FID was divided by
     z: Float[Array, " size"] | None  # true coordinates
+    usable: Bool[Array, ""]  # whether FID, noise and truth are finite and not nothing; if not, all above is tame
 
 
 @container(static=("spec",))
 @dataclass(frozen=True)
 class Scene:
     """How FIDs are seen, and by which decoder they are explained.
+
+    A `spec` that divides each FID by a scale of its own hides from the network how large it is: give the coordinates a
+    gain then, or amplitudes can only be told as well as the population knows them.
 
     Attributes:
         spec: what the network is fed.
@@ -43,14 +47,20 @@ class Scene:
         """One FID."""
         latent = self.decoder.latent
         fed = network_input(example.fid, example.noise_sd, self.spec, latent.model.acquisition)
-        if latent.gain is None:
-            return Seen(
-                fed.signal, self.decoder.observed(example.fid), example.noise_sd, jnp.ones_like(fed.scale), example.z
-            )
+        usable = jnp.all(jnp.isfinite(example.fid)) & jnp.any(example.fid != 0)
+        usable &= jnp.isfinite(example.noise_sd) & (example.noise_sd > 0)
         z = example.z
+        if z is not None:
+            usable &= jnp.all(jnp.isfinite(z))
+            z = jnp.where(usable, z, 0)
+        # As the network input does, the whole FID is replaced: no infinity may reach the gradient of a batch.
+        fid, noise_sd = jnp.where(usable, example.fid, 0), jnp.where(usable, example.noise_sd, 1)
+        if latent.gain is None:
+            scale = jnp.ones_like(fed.scale)
+            return Seen(fed.signal, self.decoder.observed(fid), noise_sd, scale, z, usable)
         if z is not None:
             gain = latent.block("gain")
             known = latent.gain.from_normal(z[gain]) / fed.scale[None]
-            z = z.at[gain].set(latent.gain.to_normal(known))
-        fid = jnp.where(jnp.isfinite(example.fid), example.fid, 0) / fed.scale.astype(example.fid.dtype)
-        return Seen(fed.signal, self.decoder.observed(fid), example.noise_sd / fed.scale, fed.scale, z)
+            z = z.at[gain].set(latent.gain.to_normal(known).astype(z.dtype))
+        fid = fid / fed.scale.astype(fid.dtype)
+        return Seen(fed.signal, self.decoder.observed(fid), noise_sd / fed.scale, fed.scale, z, usable)

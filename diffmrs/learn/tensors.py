@@ -18,7 +18,8 @@ _MOST_HEADER = 16 * 2**20
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, str]) -> None:
     """Write arrays and texts; complex arrays are kept as pairs of real numbers."""
     complex_names = [name for name, value in arrays.items() if np.iscomplexobj(value)]
-    plain = {name: np.ascontiguousarray(_real(np.asarray(value))) for name, value in arrays.items()}
+    # Not `ascontiguousarray`, which makes vectors of single numbers.
+    plain = {name: np.asarray(_real(np.asarray(value)), order="C") for name, value in arrays.items()}
     with atomic_write(path) as stream:
         stream.write(save(plain, {**meta, "complex": json.dumps(complex_names)}))
 
@@ -31,28 +32,38 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            header = int.from_bytes(stream.read(8), "little")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if size > _MOST_BYTES:
         raise InputError(f"{path}: is {size / 2**30:.1f} GiB; a model has at most {_MOST_BYTES / 2**30:.0f} GiB")
-    with path.open("rb") as stream:
-        header = int.from_bytes(stream.read(8), "little")
     if not 0 < header <= min(_MOST_HEADER, size - 8):
         raise InputError(f"{path}: is not a safetensors file")
     try:
         with safe_open(path, framework="numpy") as file:
             meta = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: is not a safetensors file that can be read ({error})") from None
     try:
         names = json.loads(meta.pop("complex", "[]"))
-    except ValueError:
-        raise InputError(f"{path}: is not a model of diffmrs") from None
-    for name in names if isinstance(names, list) else ():
-        if name in arrays and arrays[name].shape[-1:] == (2,) and arrays[name].dtype in (np.float32, np.float64):
-            pairs = np.ascontiguousarray(arrays[name])
-            arrays[name] = pairs.view(np.complex64 if pairs.dtype == np.float32 else np.complex128)[..., 0]
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and _is_pair(arrays.get(name)) for name in names):
+        raise InputError(f"{path}: is not a file of diffmrs")
+    for name in names:
+        pairs = arrays[name]
+        joined = np.empty(pairs.shape[:-1], np.complex64 if pairs.dtype == np.float32 else np.complex128)
+        joined.real, joined.imag = pairs[..., 0], pairs[..., 1]
+        arrays[name] = joined
     return arrays, meta
+
+
+def _is_pair(value: np.ndarray | None) -> bool:
+    return value is not None and value.shape[-1:] == (2,) and value.dtype in (np.float32, np.float64)
 
 
 def _real(value: np.ndarray) -> np.ndarray:

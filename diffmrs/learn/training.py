@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,14 @@ from diffmrs.learn.checkpoint import read_checkpoint, write_checkpoint
 from diffmrs.learn.examples import Example, Source, draw_examples
 
 Metrics = dict[str, Array]
+N = TypeVar("N", bound=nnx.Module)
 
 
 @runtime_checkable
 class Loss(Protocol):
     """What a network is trained on: a pytree, so that what it holds is not compiled into the steps."""
 
-    def __call__(self, network: nnx.Module, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
+    def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, Metrics]:
         """The mean over a batch, and numbers to show; `key` is None when nothing is to be random (validation)."""
 
 
@@ -65,6 +66,7 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "drops", tuple(self.drops))  # hashable: it is compiled into the steps
         for name, low in (("steps", 1), ("batch", 1), ("every", 1), ("validation", 1), ("patience", 0)):
             if getattr(self, name) < low:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {low}")
@@ -75,6 +77,9 @@ class Training:
                 f"learning_rate is {self.learning_rate:g}, clip {self.clip:g} and weight_decay {self.weight_decay:g}; "
                 "they must lie above 0 and at most 1, above 0, and not below 0"
             )
+
+        if not all(0 <= share <= 1 for share in (self.warmup, *self.drops)):
+            raise InputError(f"warmup is {self.warmup} and drops are {self.drops}; they are shares, from 0 to 1")
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients."""
@@ -114,7 +119,8 @@ class Progress:
 
     Attributes:
         step: optimiser steps taken.
-        numbers: the training loss averaged since the last one, the validation loss, and metrics of both.
+        numbers: the training loss averaged since the last one, the validation loss, metrics of both, and `left_out`:
+            the share of steps whose batch gave no finite gradient and was left out.
         best: whether it is the best so far.
     """
 
@@ -124,7 +130,7 @@ class Progress:
 
 
 def train(
-    network: nnx.Module,
+    network: N,
     loss: Loss,
     source: Source,
     training: Training,
@@ -132,7 +138,7 @@ def train(
     validation: Source | None = None,
     checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> tuple[nnx.Module, list[Progress]]:
+) -> tuple[N, list[Progress]]:
     """Train a network; the one with the lowest validation loss comes back.
 
     Args:
@@ -148,20 +154,22 @@ def train(
         The trained network and the history of validations.
 
     Raises:
-        InputError: the checkpoint is not one of this network and these settings, or the loss is not finite at first.
+        InputError: the checkpoint is not one of this network and these settings, or no batch before the first
+            validation gives a finite loss.
     """
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    graph, params, rest = cast(Any, nnx.split(network, nnx.Param, ...))
     optimiser = training.optimiser()
     key = jax.random.key(training.seed)
-    lowest = jnp.asarray(jnp.inf, jax.tree.leaves(params)[0].dtype)
+    lowest = jnp.asarray(jnp.inf, jnp.float32)
     zero = jnp.zeros((), jnp.int32)
     state = State(params, rest, optimiser.init(params), zero, params, rest, lowest, zero)
     history: list[Progress] = []
     if checkpoint is not None and checkpoint.exists():
         state, history = read_checkpoint(checkpoint, state, training, Progress)
     state = jax.tree.map(jnp.copy, state)  # its buffers are given away
-    judged = draw_examples(jax.random.fold_in(key, 2**31 - 1), validation or source, training.validation)
-    run = _Run(graph, optimiser, training.batch)
+    judging = source if validation is None else validation
+    judged = _drawn(jax.random.fold_in(key, 2**31 - 1), judging, training.validation)
+    run = _Run(graph, training)
     for now, progress in _stretches(state, run, key, loss, source, judged, training):
         if not history and not np.isfinite(progress.numbers["loss"]):
             raise InputError("the training loss is not finite; lower the learning rate or look at the data")
@@ -176,9 +184,15 @@ def train(
 
 @dataclass(frozen=True)
 class _Run:
+    """What is compiled into a step: equal for two runs of the same network and settings, which then share the code."""
+
     graph: Any
-    optimiser: optax.GradientTransformation
-    batch: int
+    training: Training
+
+
+@partial(jax.jit, static_argnames="count")
+def _drawn(key: Array, source: Source, count: int) -> Example:
+    return draw_examples(key, source, count)
 
 
 def _stretches(
@@ -193,8 +207,9 @@ def _stretches(
         for _ in range(count):
             state, metrics = _train_step(state, key, loss, source, run)
             taken.append(metrics)
-        trained = jax.tree.map(lambda *each: np.mean(each), *taken)
+        trained = _averaged(taken)
         found, metrics = _validate(state, judged, loss, run)
+        found = found.astype(jnp.float32)
         better = found < state.best_loss  # False for NaN
         state = state._replace(
             best=jax.tree.map(partial(_pick, better), state.params, state.best),
@@ -203,9 +218,19 @@ def _stretches(
             waited=jnp.where(better, 0, state.waited + 1).astype(jnp.int32),
         )
         steps = int(state.step)
-        numbers = {name: float(value) for name, value in trained.items()} | {"validation_loss": float(found)}
+        numbers = trained | {"validation_loss": float(found)}
         numbers |= {f"validation_{name}": float(value) for name, value in metrics.items()}
         yield state, Progress(steps, numbers, bool(better))
+
+
+def _averaged(taken: list[Metrics]) -> dict[str, float]:
+    """Means over the steps that were not left out, and the share of those that were."""
+    sound = np.array([bool(one["sound"]) for one in taken])
+    numbers = {"loss": float("nan")} | {name: float("nan") for name in taken[0] if name != "sound"}
+    if sound.any():
+        kept = [one for one, good in zip(taken, sound, strict=True) if good]
+        numbers = {name: float(np.mean([one[name] for one in kept], dtype=float)) for name in numbers}
+    return numbers | {"left_out": float(1 - sound.mean())}
 
 
 def _pick(better: Array, new: Any, old: Any) -> Any:
@@ -215,30 +240,31 @@ def _pick(better: Array, new: Any, old: Any) -> Any:
 @partial(jax.jit, static_argnames="run", donate_argnames="state")
 def _train_step(state: State, key: Array, loss: Loss, source: Source, run: _Run) -> tuple[State, Metrics]:
     key_data, key_loss = jax.random.split(jax.random.fold_in(key, state.step))
-    batch = draw_examples(key_data, source, run.batch)
+    batch = draw_examples(key_data, source, run.training.batch)
 
     def cost(params: Any) -> tuple[Array, tuple[Metrics, Any]]:
         network = nnx.merge(run.graph, params, state.rest, copy=True)
         value, metrics = loss(network, batch, key_loss)
-        return value, (metrics, nnx.split(network, nnx.Param, ...)[2])
+        return value, (metrics, cast(Any, nnx.split(network, nnx.Param, ...))[2])
 
     (value, (metrics, rest)), gradient = jax.value_and_grad(cost, has_aux=True)(state.params)
     # A batch that gives no finite gradient is left out rather than spoil the network.
-    sound = jnp.isfinite(optax.global_norm(gradient))
-    updates, memory = run.optimiser.update(gradient, state.memory, state.params)
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in (value, *jax.tree.leaves(gradient))]
+    sound = jnp.all(jnp.stack(finite))
+    updates, memory = run.training.optimiser().update(gradient, state.memory, state.params)
     params = optax.apply_updates(state.params, updates)
     kept = jax.tree.map(partial(_pick, sound), (params, rest, memory), (state.params, state.rest, state.memory))
     state = state._replace(params=kept[0], rest=kept[1], memory=kept[2], step=state.step + 1)
-    return state, {"loss": value, **metrics}
+    return state, {"loss": value, **metrics, "sound": sound}
 
 
 @partial(jax.jit, static_argnames="run")
 def _validate(state: State, judged: Example, loss: Loss, run: _Run) -> tuple[Array, Metrics]:
-    """Loss over the validation examples, in batches of the size of training."""
+    """Loss over the validation examples, in equal batches no larger than those of training."""
     network = nnx.merge(run.graph, state.params, state.rest, copy=True)
     count = judged.noise_sd.shape[0]
-    size = min(run.batch, count)
-    rows = count // size
+    rows = -(-count // run.training.batch)
+    size = count // rows  # fewer than `rows` examples are left out
     kept = jax.tree.map(lambda leaf: leaf[: rows * size].reshape(rows, size, *leaf.shape[1:]), judged)
     value, metrics = jax.lax.map(lambda batch: loss(network, batch, None), kept)
     return jnp.mean(value), jax.tree.map(jnp.mean, metrics)

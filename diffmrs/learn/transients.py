@@ -1,4 +1,4 @@
-"""Single transients to learn from: one FID with random offsets, nuisances and noise, or measured ones."""
+"""Single transients to learn from: one FID with random offsets, nuisances and noise; and the choice of a reference."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -107,33 +107,6 @@ class TransientSource:
         return Example(
             whole + jax.lax.complex(noise[0], noise[1]), spectral, z=jnp.stack([shift, phase, amplitude, damping])
         )
-
-
-@container()
-@dataclass(frozen=True)
-class MeasuredTransients:
-    """Measured transients, one of them at random for each example: what a self-supervised network needs.
-
-    Attributes:
-        fid: coils combined. [transients, points]
-        noise_sd: of the real part of each spectrum; only a network that is told the noise looks at it. [transients]
-    """
-
-    fid: Any
-    noise_sd: Any
-
-    def __post_init__(self) -> None:
-        shape = np.shape(self.fid)
-        if len(shape) != 2 or shape[0] < 1 or np.shape(self.noise_sd) != shape[:1]:
-            raise InputError(
-                f"measured transients have shape {shape} and their noise {np.shape(self.noise_sd)}; wanted are "
-                "[transients, points] and [transients]"
-            )
-
-    def draw(self, key: Array) -> Example:
-        """One of them."""
-        which = jax.random.randint(key, (), 0, self.fid.shape[0])
-        return Example(jnp.asarray(self.fid)[which], jnp.asarray(self.noise_sd)[which])
 
 
 def reference_transient(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from diffmrs.results.mask import read_mask
 from diffmrs.spins.macromolecules import macromolecule_sets
 from diffmrs.volume.source import Source
 
+if TYPE_CHECKING:
+    from diffmrs.learn.quantifier import Quantifier
+
 LARGE_BYTES = 2**27  # of samples; more are left on the disk
 
 
@@ -44,6 +47,7 @@ class Inputs:
         added: the macromolecules that were added, in words.
         files: what was read.
         notes: what the user should know.
+        starter: a trained network that tells where fits begin.
     """
 
     options: FitOptions
@@ -56,6 +60,7 @@ class Inputs:
     added: str
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    starter: "Quantifier | None" = None
 
     @property
     def where(self) -> str:
@@ -86,6 +91,10 @@ class Inputs:
         told = _settings(self.options, self.data, self.basis, len(self.layout.rows))
         if self.layout.is_mrsi:
             told |= {"volume": self.cleaning.words, "neighbours": _neighbours_in_words(self.options.smooth)}
+        if self.starter is not None:
+            steps = self.starter.steps
+            after = "and the fit goes on to its end" if steps is None else f"and {steps} steps of the fit follow"
+            told |= {"network": f"{self.options.network} tells where each fit begins, {after}"}
         return told | {"macromolecules": self.added, "concentrations": concentrations}
 
     def _water_of(self, rows: np.ndarray) -> MRSData | None:
@@ -108,7 +117,10 @@ def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
         InputError: a file cannot be used, or data, basis and options do not go together.
     """
     data = read_measured(options.data, options.sampling, scratch=scratch)
-    plain_basis, notes = _read_basis(options)
+    starter = None if options.network is None else _read_network(options, data)
+    if starter is not None and options.ppm_range is None:
+        options = replace(options, ppm_range=starter.protocol.scene.spec.ppm_range)
+    plain_basis, notes = _read_basis(options) if starter is None else (starter.basis, ())
     layout = layout_of(data)
     if options.mask == AUTO:
         layout = located("--mask auto", _auto_masked, data)
@@ -136,7 +148,18 @@ def read_inputs(options: FitOptions, *, scratch: Path | None = None) -> Inputs:
     )
     cleaning, told = located(options.data, cleaning_of, options, data, layout)
     basis = cleaning.of_basis(basis, data)
-    return Inputs(options, data, layout, basis, plain_basis, water, cleaning, added, _files(options), notes + told)
+    files = _files(options)
+    return Inputs(options, data, layout, basis, plain_basis, water, cleaning, added, files, notes + told, starter)
+
+
+def _read_network(options: FitOptions, data: MRSData) -> "Quantifier":
+    from diffmrs.learn.saved import load_quantifier
+    from diffmrs.pipeline.training import echo_time_of
+
+    assert options.network is not None
+    starter = load_quantifier(options.network, steps=options.network_steps)
+    located(f"{options.data} with {options.network}", starter.check, data, echo_time_of(data))
+    return starter
 
 
 def _neighbours_in_words(smooth: tuple[float, ...] | None) -> str:
@@ -162,7 +185,7 @@ def _files(options: FitOptions) -> tuple[Path, ...]:
     maps = () if options.tissue is None or options.tissue.maps is None else options.tissue.maps
     measured = [Path(name) for name in options.macromolecules if _is_file(name)]
     files = (options.data, options.basis, options.mask, options.water, *maps, *measured, options.macromolecule_water)
-    files += (options.lipids,)
+    files += (options.lipids, options.network)
     return tuple(file for file in files if file is not None and file != AUTO)
 
 

@@ -38,6 +38,8 @@ class FitOptions:
         save_spectra: whether fit, baseline and residual of a volume are written as NIfTI-MRS.
         chunk: spectra of a volume per compiled call; as many as suit the devices when absent.
         sampling: what the data file does not say: `dwell_time_s`, `spectrometer_frequency_mhz`.
+        network: a trained network that tells where fits begin (`diffmrs quantify`); its basis is used.
+        network_steps: trial steps from there; 0 keeps the network's answer, None goes to the end.
     """
 
     data: Path
@@ -64,3 +66,5 @@ class FitOptions:
     save_spectra: bool = False
     chunk: int | None = None
     sampling: dict[str, float] = field(default_factory=dict)
+    network: Path | None = None
+    network_steps: int | None = 2

@@ -9,6 +9,7 @@ import jax
 from diffmrs.compile_clock import CompileClock
 from diffmrs.data import Basis, MRSData
 from diffmrs.fitting import FitResult, ModelOptions, fit
+from diffmrs.fitting.fit import Starter
 from diffmrs.pipeline.inputs import Inputs, located, read_inputs
 from diffmrs.pipeline.options import FitOptions
 from diffmrs.plot import fit_figure
@@ -79,6 +80,7 @@ def fit_inputs(inputs: Inputs) -> FitRun:
         inputs=inputs.files,
         notes=inputs.notes + (() if factors is None else factors.notes),
         where=inputs.where,
+        starter=inputs.starter,
     )
 
 
@@ -95,6 +97,7 @@ def fit_data(
     settings: dict[str, str] | None = None,
     inputs: tuple[Path, ...] = (),
     notes: tuple[str, ...] = (),
+    starter: Starter | None = None,
 ) -> FitRun:
     """Fit data that are in memory, and gather the numbers.
 
@@ -110,12 +113,13 @@ def fit_data(
         settings: what the fit was told, in words.
         inputs: files that were read.
         notes: what the user should know.
+        starter: what tells where each fit begins and how many steps it takes.
 
     Raises:
         InputError: data and basis do not go together.
     """
     with CompileClock() as clock:
-        result = located(where, fit, data, basis, ppm_range=ppm_range, **model.keywords)
+        result = located(where, fit, data, basis, ppm_range=ppm_range, starter=starter, **model.keywords)
         jax.block_until_ready(result.estimate)
     log.info("fitted %d spectra in %.2f s", data.n_spectra, clock.seconds)
     return FitRun(

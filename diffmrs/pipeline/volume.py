@@ -117,6 +117,7 @@ def fit_volume_inputs(
             factors=factors,
             refine=None if options.smooth is None else _smoother(inputs),
             identity=_identity(inputs),
+            starter=inputs.starter,
             extra=_Extra(inputs.layout, spectra),
             ppm_range=options.ppm_range,
             **options.model.keywords,

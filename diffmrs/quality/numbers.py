@@ -23,7 +23,7 @@ DEFINITIONS = {
     "all but the noise",
     "noise_sd": "standard deviation of the noise in the real part of the spectrum (unscaled discrete Fourier "
     "transform of the FID), data units",
-    "converged": "whether the fit ended where no parameter would still move",
+    "converged": "whether the fit ended where no parameter would still move, or as it was asked to (status)",
     "status": "how the fit ended, in words",
     "fqn": "fit quality number: variance of the residual in the fit window over that of the noise; 1 for a perfect "
     "fit (Near et al. 2021)",
@@ -151,7 +151,7 @@ def quality_of(result: FitResult, bounds: Bounds | None = None) -> Quality:
     return Quality(
         **numbers,
         at_bounds=resting,
-        converged=np.asarray(rows.status == Status.CONVERGED),
+        converged=np.isin(rows.status, (Status.CONVERGED, Status.ESTIMATED)),
         status=tuple(Status(int(code)).explanation for code in rows.status),
         flags=judge(evidence),
     )

@@ -115,7 +115,7 @@ class Copula:
         return _solved(jnp.linalg.cholesky(jnp.asarray(self.correlation)), each)
 
     def _gaussianised(self) -> list[Gaussianised]:
-        told = [margin for margin in self.margins if isinstance(margin, Gaussianised)]
+        told: list[Gaussianised] = [margin for margin in self.margins if isinstance(margin, Gaussianised)]
         if len(told) < len(self.margins):
             raise InputError("a margin of the copula is not told by standard normal numbers (from_normal, to_normal)")
         return told

@@ -30,8 +30,8 @@ class Quantiles(Distribution, Protocol):
 
 
 @runtime_checkable
-class Gaussianised(Quantiles, Protocol):
-    """A distribution whose values are told by standard normal numbers, one each."""
+class Gaussianised(Distribution, Protocol):
+    """A distribution whose values are told by as many standard normal numbers."""
 
     def from_normal(self, z: Array) -> Array:
         """The value that a standard normal number stands for: that with the same probability below it."""
@@ -66,8 +66,10 @@ class Uniform:
         return self.quantile(ndtr(z))
 
     def to_normal(self, value: Array) -> Array:
-        """The inverse of `from_normal`, at most 5 either way."""
-        return _normal_at((value - self.low) / (jnp.asarray(self.high) - self.low))
+        """The inverse of `from_normal`, at most 5 either way; 0 where the limits are equal."""
+        width = jnp.asarray(self.high) - self.low
+        fixed = width == 0
+        return _normal_at(jnp.where(fixed, 0.5, (value - self.low) / jnp.where(fixed, 1, width)))
 
 
 @container()
@@ -97,7 +99,7 @@ class LogUniform:
 
     def to_normal(self, value: Array) -> Array:
         """The inverse of `from_normal`, at most 5 either way."""
-        return self._logarithm.to_normal(jnp.log(value))
+        return self._logarithm.to_normal(_log(value))
 
     @property
     def _logarithm(self) -> Uniform:
@@ -131,21 +133,27 @@ class Normal:
 
     def from_normal(self, z: Array) -> Array:
         """The value that a standard normal number stands for."""
-        if self._whole:
-            return self.mean + self.sd * z
-        return self.quantile(ndtr(z))
+        # From the nearer tail: the probability of the other rounds to 1. Whether the Gaussian is whole is not asked in
+        # Python, for `at_least` may be traced.
+        lowest = (jnp.asarray(self.at_least) - self.mean) / self.sd
+        whole = lowest == -jnp.inf
+        held = jnp.clip(jnp.where(whole, 0, z), -_FAR, _FAR)
+        above = jnp.where(held > 0, held, 0)
+        upper = -ndtri(ndtr(-lowest) * ndtr(-above))
+        lower = ndtri(ndtr(lowest) + ndtr(-lowest) * ndtr(jnp.where(held > 0, 0, held)))
+        cut = jnp.maximum(jnp.where(held > 0, upper, lower), lowest)
+        return self.mean + self.sd * jnp.where(whole, z, cut)
 
     def to_normal(self, value: Array) -> Array:
-        """The inverse of `from_normal`; at most 5 either way where the Gaussian is cut."""
+        """The inverse of `from_normal`; at least -5 where the Gaussian is cut, below the limit too."""
         z = (value - self.mean) / self.sd
-        if self._whole:
-            return z
-        below = ndtr((jnp.asarray(self.at_least) - self.mean) / self.sd)
-        return _normal_at((ndtr(z) - below) / (1 - below))
-
-    @property
-    def _whole(self) -> bool:
-        return isinstance(self.at_least, float) and self.at_least == -math.inf
+        lowest = (jnp.asarray(self.at_least) - self.mean) / self.sd
+        whole = lowest == -jnp.inf
+        held = jnp.clip(jnp.where(whole, 0, z), jnp.where(whole, -_FAR, lowest), _FAR)
+        over = ndtr(-held) / ndtr(-lowest)
+        upper = -ndtri(jnp.where(over < 0.5, over, 0.5))
+        below = (ndtr(held) - ndtr(lowest)) / ndtr(-lowest)
+        return jnp.where(whole, z, jnp.where(over < 0.5, upper, _normal_at(below)))
 
 
 @container()
@@ -175,7 +183,7 @@ class LogNormal:
 
     def to_normal(self, value: Array) -> Array:
         """The inverse of `from_normal`."""
-        return jnp.log(value / self.median) / self.log_sd
+        return _log(value / self.median) / self.log_sd
 
 
 @container()
@@ -207,6 +215,13 @@ class Mixture:
 
 
 _MOST_NORMAL = 5.0  # beyond that a probability in float32 is 0 or 1
+_FAR = 12.0  # beyond that the probability of the tail is 0 in float32
+
+
+def _log(value: Array) -> Array:
+    """The logarithm; a very low one, not minus infinity or NaN, of what is not positive."""
+    value = jnp.asarray(value)
+    return jnp.log(jnp.maximum(value, jnp.finfo(value.dtype).tiny))
 
 
 def _normal_at(probability: Array) -> Array:

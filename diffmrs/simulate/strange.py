@@ -204,14 +204,17 @@ def asymmetric_lines(key: Array, example: Example) -> Example:
 
 
 def coloured_noise(key: Array, example: Example) -> Example:
-    """Noise of the same power in the window, three times the usual SD at its low ppm end and a third at the other."""
+    """Noise of the same power in the window, nine times as large at low ppm as at high.
+
+    It changes within half a ppm of the centre of gravity of the metabolites.
+    """
     del key
-    window, acquisition = example.model.window, example.model.acquisition
-    ppm = acquisition.ppm(example.noise.size)
-    middle = ppm[slice(*window)].mean()
-    profile = _COLOUR ** -np.tanh((ppm - middle) / _COLOUR_PPM)
-    profile /= np.sqrt((profile[slice(*window)] ** 2).mean())
-    shaped = spectrum_of(example.noise) * jnp.asarray(profile, example.time_s.dtype)
+    window = slice(*example.model.window)
+    ppm = jnp.asarray(example.model.acquisition.ppm(example.noise.size), example.time_s.dtype)
+    power = jnp.abs(spectrum_of(example.clean)[window]) ** 2
+    middle = (power @ ppm[window]) / jnp.maximum(power.sum(), jnp.finfo(power.dtype).tiny)
+    profile = _COLOUR ** -jnp.tanh((ppm - middle) / _COLOUR_PPM)
+    shaped = spectrum_of(example.noise) * profile / jnp.sqrt((profile[window] ** 2).mean())
     return replace(example, noise=fid_of(shaped).astype(example.noise.dtype))
 
 

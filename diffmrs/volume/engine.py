@@ -11,7 +11,7 @@ from diffmrs.data import MRSData
 from diffmrs.fitting import FitResult, Status
 from diffmrs.fitting.chunk import Prepared, fit_chunk, prepared
 from diffmrs.fitting.estimate import Estimate
-from diffmrs.fitting.fit import Setup
+from diffmrs.fitting.fit import Setup, Starter, refine_rows
 from diffmrs.model.parameters import Parameters
 from diffmrs.model.signal import parameters_for
 from diffmrs.volume.source import Source
@@ -35,11 +35,19 @@ class Engine:
         chunk: spectra per call.
         mesh: devices.
         condition: what is done to FIDs before they are fitted.
+        starter: what tells where each fit begins and how many steps it takes.
     """
 
     def __init__(
-        self, source: Source, setup: Setup, chunk: int, mesh: Mesh | None, condition: Condition | None
+        self,
+        source: Source,
+        setup: Setup,
+        chunk: int,
+        mesh: Mesh | None,
+        condition: Condition | None,
+        starter: Starter | None = None,
     ) -> None:
+        self.starter = starter
         self.source, self.setup, self.chunk, self.mesh, self.condition = source, setup, chunk, mesh, condition
         self.dtype = np.dtype(setup.basis.fid.dtype)
         self.which = np.zeros(0, np.int32)
@@ -55,6 +63,8 @@ class Engine:
 
     def fit(self, fids: np.ndarray, which: np.ndarray | None = None) -> Estimate:
         """The fits of some FIDs, [rows, ...]; where `which` is absent, every start is searched for."""
+        if self.starter is not None:
+            return self._in_chunks(fids, np.zeros(len(fids), np.int32), None)
         which = np.zeros(len(fids), np.int32) if which is None else which
         first = _FIRST_STEPS if self.lockstep else None
         found = self._in_chunks(fids, which, first)
@@ -88,7 +98,27 @@ class Engine:
         """From now on begin at these parameters, and say which each row takes."""
         self._starts, self.which, self._shared = parameters, which, None
 
+    def _refined(self, fids: np.ndarray, starter: Starter) -> Estimate:
+        """Some steps from where a starter begins; the last chunk is filled up with its last spectrum."""
+        filled = jnp.asarray(np.pad(fids, ((0, self.chunk - len(fids)), (0, 0)), mode="edge"))
+        setup = self.setup
+        found = refine_rows(
+            filled,
+            starter.starts(filled, setup),
+            setup.basis.fid,
+            setup.priors,
+            starter.steps,
+            setup.model,
+            setup.inflate,
+            setup.bounds,
+            setup.optimiser,
+            self.mesh,
+        )
+        return jax.tree.map(lambda leaf: leaf[: len(fids)], found)
+
     def _fit(self, fids: np.ndarray, which: np.ndarray, max_steps: int | None) -> Estimate:
+        if self.starter is not None:
+            return self._refined(fids, self.starter)
         if self._shared is None:
             self._shared = prepared(self.setup, self._starts)
         missing = self.chunk - len(fids)

@@ -17,7 +17,7 @@ from diffmrs.combine import combinations_of
 from diffmrs.data import Basis, MRSData
 from diffmrs.errors import InputError
 from diffmrs.fitting.engine import local_mesh
-from diffmrs.fitting.fit import set_up
+from diffmrs.fitting.fit import Starter, set_up
 from diffmrs.model.parameters import Parameters
 from diffmrs.quantify import ConcentrationFactors
 from diffmrs.resampling import resample
@@ -59,6 +59,7 @@ def fit_volume(
     identity: str = "",
     share: Share | None = None,
     tell: Tell | None = None,
+    starter: Starter | None = None,
     **choices: Any,
 ) -> VolumeFit:
     """Fit every spectrum of a volume.
@@ -86,6 +87,8 @@ def fit_volume(
         share: which pieces are this process's; those that `jax.distributed` says when absent. Process 0 waits for the
             others; the numbers of what they are given back are whole only when all have come to an end.
         tell: is called with a line when an earlier run is continued, or is of no use.
+        starter: what tells where each fit begins and how many steps it takes, instead of neighbours and a search; what
+            it is must be told in `identity`.
         choices: baseline, priors, lineshape and the other arguments of `diffmrs.fit`.
 
     Raises:
@@ -104,7 +107,8 @@ def fit_volume(
         raise InputError("spectra that are fitted together cannot be shared among several processes")
     if size < 1:
         raise InputError(f"a chunk of {size} spectra; it must hold at least 1")
-    engine = Engine(Source(data, n_points), setup, size, devices, condition)
+    engine = Engine(Source(data, n_points), setup, size, devices, condition, starter)
+    neighbours = neighbours and starter is None
     names = (*setup.basis.names, *combinations_of(setup.basis.names)[0])
     run_folder = Path(tempfile.mkdtemp(prefix="diffmrs_")) if folder is None else folder / RUN_FOLDER
     check_room(run_folder, _bytes(len(layout.rows), len(names)), "the numbers of this fit")

@@ -112,7 +112,7 @@ def quality_from(column: Any) -> Quality:
     return Quality(
         **{name: column(_QUALITY + name) for name in NUMBERS},
         at_bounds=tuple(tuple(labels[k] for k in np.flatnonzero(row)) for row in rests),
-        converged=status == Status.CONVERGED,
+        converged=np.isin(status, (Status.CONVERGED, Status.ESTIMATED)),
         status=tuple(_EXPLANATIONS[int(code)] for code in status),
         flags=Flags(column(_QUALITY + "raised"), None),
     )

@@ -17,7 +17,7 @@ NOT_CONVERGED = Flag(
     "not_converged",
     severe=True,
     meaning="the fit stopped before it found its optimum",
-    raised=lambda e: (e.status != Status.CONVERGED) & (e.status != Status.INVALID),
+    raised=lambda e: np.isin(e.status, (Status.STEP_LIMIT, Status.STALLED)),
     sentence=lambda e, k: f"The fit did not converge ({Status(int(e.status[k])).explanation.split(': ')[-1]}).",
 )
 
