@@ -6,7 +6,7 @@ lipids, ±20 Hz and ±90°, drawn anew for each step; tests them on the transien
 training and beyond it (±40 Hz, ±180°), and lets steps of least squares follow. Rows of classical methods are those in
 `results/alignment.json`.
 
-    python benchmarks/alignment_learned.py [--out DIR] [--steps 6000] [--full] [--checkpoints DIR] [--seeds 0]
+    python benchmarks/alignment_learned.py [--out DIR] [--steps 6000 ...] [--full] [--checkpoints DIR] [--seeds 0]
         [--only dCrR dCrRF dSR dSRF own] [--train-only]
 
 The published size is 24 000 transients and 150 epochs of batches of 64, 50 000 steps (`--full`). Writes
@@ -101,23 +101,25 @@ def trained(name: str, loss: OffsetLoss, clean: np.ndarray, seed: int, options: 
         network.encoder.set_directions(*subspace_of(several, spec.n_components))
     if name.startswith("dCrR"):
         network.output.bias[...] = jnp.asarray(LINE)
-    steps = 50_000 if options.full else options.steps
-    how = Training(
-        steps=steps, batch=PER_STEP.get(name, 64), learning_rate=1e-3, clip=1e6, every=max(steps // 20, 1),
-        validation=512, seed=seed,
-    )  # fmt: skip
-    file = None
-    if options.checkpoints is not None:
-        options.checkpoints.mkdir(parents=True, exist_ok=True)
-        file = options.checkpoints / f"{name}_{steps}_{seed}.safetensors"
     begin, cores = time.perf_counter(), time.process_time()
 
     def show(progress: Progress) -> None:
         told = {key: round(value, 4) for key, value in progress.numbers.items()}
         print(f"{name} {seed} {progress.step} {time.perf_counter() - begin:.0f} s {told}", flush=True)
 
-    network, history = train(network, loss, given, how, checkpoint=file, on_progress=show)
-    spent = {"steps": history[-1].step, "batch": how.batch, "seconds_this_run": time.perf_counter() - begin}
+    cycles = [50_000] if options.full else options.steps
+    for number, steps in enumerate(cycles):
+        how = Training(
+            steps=steps, batch=PER_STEP.get(name, 64), learning_rate=1e-3, clip=1e6, every=max(steps // 20, 1),
+            validation=512, seed=seed,
+        )  # fmt: skip
+        file = None
+        if options.checkpoints is not None:
+            options.checkpoints.mkdir(parents=True, exist_ok=True)
+            told = "_".join(map(str, cycles[: number + 1]))
+            file = options.checkpoints / f"{name}_{told}_{seed}.safetensors"
+        network, _ = train(network, loss, given, how, checkpoint=file, on_progress=show)
+    spent = {"steps": cycles, "batch": PER_STEP.get(name, 64), "seconds_this_run": time.perf_counter() - begin}
     return network, spent | {"core_seconds_this_run": time.process_time() - cores}
 
 
@@ -165,7 +167,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where results go")
     parser.add_argument("--transients", type=int, default=2000, help="of each test set, default %(default)s")
-    parser.add_argument("--steps", type=int, default=6000, help="optimiser steps, default %(default)s")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", default=[6000],
+        help="optimiser steps of each cycle of the learning rate, default 6000",
+    )  # fmt: skip
     parser.add_argument("--full", action="store_true", help="the published number of steps")
     parser.add_argument("--checkpoints", type=Path, help="folder; training goes on from what is there")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of weights and batches, default 0")
