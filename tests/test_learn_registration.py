@@ -145,11 +145,9 @@ def test_steps_go_from_a_rough_answer_to_least_squares(window_ppm):
     truth = {"shift_hz": -6.0, "phase_rad": 0.8, "amplitude": 1.3, "damping_per_s": 2.0}
     fids = jnp.asarray(moved_fid(**truth)[None], complex)
     loss = OffsetLoss(ReferenceTransient(reference(), ACQUISITION), SPEC, window_ppm)
-    off = [
-        float(abs(estimate_offsets(Says(-5.2, 0.7), fids, loss, steps=steps).shift_hz[0] + 6.0)) for steps in (0, 2, 5)
-    ]
-    assert off[0] > 0.7 > 10 * off[1]
-    assert off[2] < 1e-3
+    found = estimate_offsets(Says(-5.2, 0.7), fids, loss, steps=4)
+    np.testing.assert_allclose([found.shift_hz[0], found.phase_rad[0]], [-6.0, 0.8], atol=1e-3)
+    np.testing.assert_allclose(found.likeness, 1, atol=1e-5)
 
 
 def test_steps_fit_the_line_of_creatine_with_its_damping():
@@ -175,10 +173,9 @@ def test_one_broken_transient_leaves_the_others_alone():
     fids = np.stack([moved_fid(3.0, 0.2), np.full(POINTS, np.nan + 0j), np.zeros(POINTS, complex)])
     loss = OffsetLoss(ReferenceTransient(reference(), ACQUISITION), SPEC)
     network = Says(2.9, 0.2)
-    alone = estimate_offsets(network, jnp.asarray(fids[:1], complex), loss, steps=2)
-    found = estimate_offsets(network, jnp.asarray(fids, complex), loss, steps=2)
+    found = estimate_offsets(network, jnp.asarray(fids, complex), loss, steps=3)
     assert found.converged.tolist() == [True, False, False]
-    np.testing.assert_allclose(found.shift_hz[0], alone.shift_hz[0], rtol=1e-5)
+    np.testing.assert_allclose([found.shift_hz[0], found.phase_rad[0]], [3.0, 0.2], atol=1e-3)
     graph, params, rest = nnx.split(network, nnx.Param, ...)
     slope = jax.jit(jax.grad(lambda p: loss(nnx.merge(graph, p, rest), example(*fids), None)[0]))(params)
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(slope))
@@ -218,9 +215,9 @@ def test_a_source_has_the_noise_and_the_nuisances_that_it_is_told():
 
 
 def test_the_reference_is_a_transient_without_nuisance_and_with_a_high_peak():
-    made = drawn(jax.random.key(1), source(noise_sd=0.03), 40)
+    made = drawn(jax.random.key(1), source(noise_sd=0.03), 64)
     fids = np.array(made.fid)
-    spoiled = np.arange(40) % 3 == 0
+    spoiled = np.arange(64) % 3 == 0
     fids[spoiled] += 2 * np.exp(-100 * TIME)
     fids[10] *= 1.2  # neither spoiled nor first
     fids[4] = np.nan
