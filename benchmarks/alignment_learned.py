@@ -84,8 +84,8 @@ def losses(clean: np.ndarray, only: list[str]) -> dict[str, OffsetLoss]:
         made["dSR"] = OffsetLoss(ReferenceTransient(one, ACQUISITION), seen)
         made["dSRF"] = OffsetLoss(ReferenceTransient(one, ACQUISITION), seen, PUBLISHED_WINDOW_PPM)
     if "own" in only:
-        fids = jnp.asarray(draw(TEMPLATE, clean, nuisances=True, seed=101).fid)
-        template = jax.jit(lambda fids: register_robustly(fids, ACQUISITION).template)(fids)[:OWN]
+        several = jnp.asarray(draw(TEMPLATE, clean, nuisances=True, seed=101).fid)
+        template = jax.jit(lambda fids: register_robustly(fids, ACQUISITION).template)(several)[:OWN]
         more = InputSpec("fid", OWN, scale="largest")
         made["own"] = OffsetLoss(ProfiledTransient(template, ACQUISITION), more, WINDOW_PPM)
     return {name: made[name] for name in only}
@@ -94,12 +94,13 @@ def losses(clean: np.ndarray, only: list[str]) -> dict[str, OffsetLoss]:
 def trained(name: str, loss: OffsetLoss, clean: np.ndarray, seed: int, options: argparse.Namespace) -> tuple[Any, dict]:
     points = OWN if name == "own" else FEW
     given = source(clean, points)
-    spec = Subspace(n_components=96, widths=(512, 512)) if name == "own" else encoder_spec("cnn-deepfpc")
-    network = Network(spec, *loss.shape(points), nnx.Rngs(seed))
+    ours = Subspace(n_components=96, widths=(512, 512))
+    spec = ours if name == "own" else encoder_spec("cnn-deepfpc")
+    network: Any = Network(spec, *loss.shape(points), nnx.Rngs(seed))
     if name == "own":
         signal = jax.jit(lambda key: jax.vmap(loss.see)(draw_examples(key, given, 500).fid)[0])
         several = jnp.concatenate([signal(key) for key in jax.random.split(jax.random.key(77), 6)])
-        network.encoder.set_directions(*subspace_of(several, spec.n_components))
+        network.encoder.set_directions(*subspace_of(several, ours.n_components))
     if name.startswith("dCrR"):
         network.output.bias[...] = jnp.asarray(LINE)
     begin = time.perf_counter()
