@@ -264,7 +264,8 @@ def estimate_offsets(
         network: trained with the loss.
         fids: transients.
         loss: that of the training.
-        steps: Levenberg-Marquardt steps in shift, phase, amplitude and damping on the squares of the loss.
+        steps: Levenberg-Marquardt steps in shift, phase, amplitude and damping on the squares of the loss; the shift
+            stays within one point of the spectrum of what the network told.
 
     Returns:
         Offsets against the decoder's signal. The likeness is the real correlation with the moved signal in what the
@@ -299,7 +300,9 @@ def _estimated(graph: Any, state: Any, fids: Array, loss: OffsetLoss, steps: int
 
 
 def _stepped(moved: Moved, seen: Complex[Array, " compared"], loss: OffsetLoss, steps: int) -> Moved:
-    """Levenberg-Marquardt; a step that does not lower the squares is refused."""
+    """Levenberg-Marquardt; a step is refused that does not lower the squares, or leads further from the network's shift
+    than one point of the spectrum of what is compared: the squares have other hills there."""
+    reach_hz = 1 / (loss.decoder.n_points * loss.decoder.acquisition.dwell_time_s)
 
     def residual(place: Array) -> Array:
         off = loss.through(loss.decoder.signal(Moved(*place))) - seen
@@ -313,7 +316,7 @@ def _stepped(moved: Moved, seen: Complex[Array, " compared"], loss: OffsetLoss, 
         scaled = normal / (size[:, None] * size[None, :]) + damping * jnp.eye(place.size, dtype=place.dtype)
         trial = place - jnp.linalg.solve(scaled, (slope.T @ residual(place)) / size) / size
         found = jnp.sum(residual(trial) ** 2)
-        better = found < cost  # False for NaN
+        better = (found < cost) & (jnp.abs(trial[0] - start[0]) < reach_hz)  # False for NaN
         return (
             jnp.where(better, trial, place),
             jnp.where(better, found, cost),
