@@ -38,11 +38,20 @@ try:
     from diffmrs.learn.network import Network
     from diffmrs.learn.posterior import PosteriorNetwork
     from diffmrs.learn.published import Reconstruction, reconstruction
+    from diffmrs.learn.registration import (
+        PUBLISHED_WINDOW_PPM,
+        CreatineLine,
+        OffsetLoss,
+        ProfiledTransient,
+        ReferenceTransient,
+        estimate_offsets,
+    )
     from diffmrs.learn.regularised import Constant, ThroughMode, steered, steered_mode, steering_outputs
     from diffmrs.learn.scene import Scene, Seen
     from diffmrs.learn.subspace import fitted_subspace
     from diffmrs.learn.tensors import read_tensors, write_tensors
     from diffmrs.learn.training import Loss, Progress, Training, train
+    from diffmrs.learn.transients import Intermittent, TransientSource, reference_transient
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] not in ("flax", "optax", "safetensors"):
         raise
@@ -53,25 +62,31 @@ __all__ = [
     "ENCODERS",
     "MLP",
     "PRESETS",
+    "PUBLISHED_WINDOW_PPM",
     "Constant",
     "ConvNeXt1D",
+    "CreatineLine",
     "Decoder",
     "Example",
     "Gaussian",
     "InputSpec",
+    "Intermittent",
     "Latent",
     "Loss",
     "Mixer1D",
     "Mode",
     "Network",
     "NetworkInput",
+    "OffsetLoss",
     "PopulationSource",
     "PosteriorLoss",
     "PosteriorNetwork",
     "Prior",
+    "ProfiledTransient",
     "Progress",
     "RecipeSource",
     "Reconstruction",
+    "ReferenceTransient",
     "ResNet1D",
     "Scene",
     "Seen",
@@ -84,9 +99,11 @@ __all__ = [
     "ThroughSteps",
     "Training",
     "Transformer1D",
+    "TransientSource",
     "decoder_for",
     "draw_examples",
     "encoder_spec",
+    "estimate_offsets",
     "find_mode",
     "fitted_subspace",
     "gauss_newton",
@@ -97,6 +114,7 @@ __all__ = [
     "read_tensors",
     "recipe_source",
     "reconstruction",
+    "reference_transient",
     "spec_from_json",
     "spec_to_json",
     "steered",
