@@ -184,7 +184,8 @@ def test_a_flow_is_the_inverse_of_its_inverse_and_knows_its_determinant(size):
         return jnp.linalg.slogdet(derivative)[1], slope, back, gradient
 
     determinant, slope, back, gradient = check(values)
-    np.testing.assert_allclose(back, values, atol=2e-4)
+    # Nearly flat pieces cost digits on the way back.
+    np.testing.assert_allclose(back, values, atol=1e-6 if jax.config.jax_enable_x64 else 1e-2)
     np.testing.assert_allclose(slope, determinant, atol=1e-3)
     assert jnp.isfinite(gradient).all()
 
