@@ -30,7 +30,7 @@ try:
     )
     from diffmrs.learn.flow import SplineFlow
     from diffmrs.learn.gaussian import Gaussian
-    from diffmrs.learn.inputs import InputSpec, NetworkInput, network_input
+    from diffmrs.learn.inputs import InputSpec, NetworkInput, Representation, network_input
     from diffmrs.learn.latent import Latent, latent_for
     from diffmrs.learn.losses import PosteriorLoss, SelfSupervised, Supervised, ThroughSteps
     from diffmrs.learn.macromolecule_lines import lines_basis
@@ -72,6 +72,7 @@ __all__ = [
     "Progress",
     "RecipeSource",
     "Reconstruction",
+    "Representation",
     "ResNet1D",
     "Scene",
     "Seen",
