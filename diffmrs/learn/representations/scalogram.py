@@ -20,8 +20,8 @@ class Morse:
     r"""A bank of generalised Morse wavelets (Olhede & Walden 2002; Lilly & Olhede 2009, 2012).
 
     $\Psi(\omega) = (\omega/\omega_p)^\beta e^{-\omega^\gamma + \omega_p^\gamma}$ for $\omega > 0$, zero elsewhere, with
-    $\beta = P^2/\gamma$ and the peak at $\omega_p = (\beta/\gamma)^{1/\gamma}$. Its height is 1, half of theirs, as signals
-    are complex: a unit exponential at the centre of a wavelet has modulus 1.
+    $\beta = P^2/\gamma$ and the peak at $\omega_p = (\beta/\gamma)^{1/\gamma}$. Its height is 1, half of theirs, as
+    signals are complex: a unit exponential at the centre of a wavelet has modulus 1.
 
     A wavelet sees one sign of frequency. A resonance below the carrier in ppm has a positive one in memory (see
     `diffmrs.axes`), so that `"positive"` holds the metabolites upfield of water; `"both"` transforms the parts of

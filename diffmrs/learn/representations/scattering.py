@@ -1,9 +1,10 @@
 """First- and second-order wavelet scattering of a real signal (Mallat 2012; Andén & Mallat 2014)."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
@@ -68,6 +69,7 @@ class Scattering:
         return ((), *((one,) for one in first), *pairs)
 
 
+@partial(jax.jit, static_argnums=1)
 def scatter(signal: Float[Array, " points"], scattering: Scattering) -> Float[Array, "paths windows"]:
     r"""Scattering coefficients, rows as `Scattering.paths`, one column per `averaging` samples.
 
@@ -86,10 +88,18 @@ def scatter(signal: Float[Array, " points"], scattering: Scattering) -> Float[Ar
     for group in plan.groups:
         inner = _modulus(transformed, plan.first[group.members], 0, group.level, dtype)
         found.append(_averaged(inner, group.level, plan))
-        for member, rows, level in group.branches:
-            outer = _modulus(inner[rows], plan.second[member][None], group.level, level, dtype)
-            deeper.append(_averaged(outer, level, plan))
+        for branch in group.branches:
+            outer = _modulus(inner[branch.rows], plan.second[branch.members], group.level, branch.level, dtype)
+            deeper.append(_averaged(outer, branch.level, plan))
     return jnp.concatenate(found + deeper, axis=0)[plan.order]
+
+
+class _Branch(NamedTuple):
+    """Second-order paths from one group whose outputs are sampled alike."""
+
+    level: int
+    rows: np.ndarray  # of the group
+    members: np.ndarray  # second wavelet on each row
 
 
 class _Group(NamedTuple):
@@ -97,7 +107,7 @@ class _Group(NamedTuple):
 
     level: int  # the length is halved so many times
     members: np.ndarray
-    branches: list[tuple[int, np.ndarray, int]]  # second wavelet, which rows of the group it takes, its level
+    branches: list[_Branch]
 
 
 class _Plan(NamedTuple):
@@ -118,18 +128,19 @@ def _plan(scattering: Scattering) -> _Plan:
     groups, singles, pairs = [], [], []
     for level in sorted(set(levels[0])):
         members = np.flatnonzero(np.array(levels[0]) == level)
-        branches = []
-        for member, wavelet in enumerate(banks[1]):
-            rows = np.array([row for row, one in enumerate(members) if _is_felt(banks[0][one], wavelet)], int)
-            if rows.size:
-                branches.append((member, rows, max(level, levels[1][member])))
-                pairs += [(banks[0][members[row]], wavelet) for row in rows]
+        taken: dict[int, list[tuple[int, int]]] = {}
+        for row, one in enumerate(members):
+            for second, wavelet in enumerate(banks[1]):
+                if _is_felt(banks[0][one], wavelet):
+                    taken.setdefault(max(level, levels[1][second]), []).append((row, second))
+        branches = [_Branch(deep, *np.array(found).T) for deep, found in taken.items()]
         singles += [(banks[0][one],) for one in members]
+        pairs += [(banks[0][members[row]], banks[1][two]) for found in taken.values() for row, two in found]
         groups.append(_Group(level, members, branches))
     place = {path: row for row, path in enumerate([(), *singles, *pairs])}
-    first, second = (responses(count, averaging, n_points) for count in scattering.per_octave)
+    bank_one, bank_two = (responses(count, averaging, n_points) for count in scattering.per_octave)
     order = np.array([place[path] for path in scattering.paths])
-    return _Plan(first, second, average(n_points, averaging), scattering.n_windows, groups, order)
+    return _Plan(bank_one, bank_two, average(n_points, averaging), scattering.n_windows, groups, order)
 
 
 def _is_felt(first: Filter, second: Filter) -> bool:

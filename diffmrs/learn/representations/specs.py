@@ -6,6 +6,7 @@ Arrays have rows, columns and channels. A FID of zeros, or with a sample that is
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Num
@@ -198,8 +199,8 @@ class ScatteringSpec:
         if self.zero_fill:
             one, used = one.twice(), jnp.pad(used, (0, used.shape[0]))
         signals = _split(used[None], self.parts)[0]
-        found = [scatter(signals[:, part], one) for part in range(signals.shape[1])]
-        return _packed(jnp.stack(found, axis=-1)[:, : self.scattering.n_windows], noise_sd, fid, self)
+        found = jax.vmap(lambda signal: scatter(signal, one), in_axes=1, out_axes=2)(signals)
+        return _packed(found[:, : self.scattering.n_windows], noise_sd, fid, self)
 
 
 Spec = SpectrogramSpec | ScalogramSpec | ScatteringSpec
