@@ -16,18 +16,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from diffmrs.axes import spectrum_of
-from diffmrs.demo import demo_spectrum
+from diffmrs.demo import CONCENTRATIONS_MM, MACROMOLECULES_MM, demo_basis
 from diffmrs.learn.representations import Morse, ScalogramSpec, ScatteringSpec, ShortTime, SpectrogramSpec
 
 
 def main(figure_path: str = "representations.png") -> None:
-    data = demo_spectrum(jax.random.key(2)).data
-    fid, acquisition = jnp.asarray(data.fid.reshape(-1)), data.acquisition
-    shown, time_ms = (0.3, 4.3), 1e3 * acquisition.time_s(fid.shape[0])
+    basis, rng = demo_basis(), np.random.default_rng(2)
+    acquisition, amplitude = basis.acquisition, [(CONCENTRATIONS_MM | MACROMOLECULES_MM)[name] for name in basis.names]
+    noise = rng.normal(size=(basis.n_points, 2)) @ [2, 2j]
+    fid = jnp.asarray((amplitude @ basis.fid * np.exp(-18 * basis.time_s) + noise).astype(np.complex64))
+    shown, time_ms = (0.3, 4.3), 1e3 * basis.time_s
     specs = {
         "spectrogram (Hamming, 256 samples)": SpectrogramSpec(ShortTime(256, 8, 1024), 64, shown, undersampling=1),
         "scalogram (Morse, 40 voices)": ScalogramSpec(Morse(n_scales=200), n_points=768, stride=4, ppm_range=shown),
-        "scattering (real part)": ScatteringSpec(),
+        "scattering (real part)": ScatteringSpec(zero_fill=True),
     }
     figure = Figure(figsize=(10, 6), layout="constrained")
     top, bottom = figure.subfigures(2, 1)
@@ -37,21 +39,22 @@ def main(figure_path: str = "representations.png") -> None:
     inside = acquisition.window(fid.shape[0], shown)
     second.plot(acquisition.ppm(fid.shape[0])[inside], abs(spectrum_of(fid))[inside], color="black", linewidth=0.8)
     second.set(title="spectrum, modulus", xlabel="chemical shift (ppm)", xlim=shown[::-1])
-    panels = bottom.subplots(1, 3)
-    for panel, (title, spec) in zip(panels, specs.items(), strict=True):
-        signal = np.asarray(spec.feed(fid, jnp.float32(1), acquisition).signal)
-        picture = signal[..., 0] if "scattering" in title else np.hypot(signal[..., 0], signal[..., 1])
+    for panel, (title, spec) in zip(bottom.subplots(1, 3), specs.items(), strict=True):
+        signal = np.asarray(jax.jit(spec.feed, static_argnums=2)(fid, jnp.float32(1), acquisition).signal)
         print(f"{title}: rows, columns, channels {signal.shape}")
         if "scattering" in title:
-            panel.imshow(np.log10(picture[1:] + 1e-2), aspect="auto", extent=(0, time_ms[-1], len(picture), 1))
-            panel.set(ylabel="path; from 52 second order")
+            columns, rows, picture = time_ms[64::128], np.arange(1, len(signal)), np.log10(signal[1:, :, 0] + 0.01)
+            panel.set(ylabel="path (second order from 52)", xticks=columns[::2].round())
         else:
-            hop, found = (8, shown) if "spectro" in title else (4, None)
-            ppm = np.linspace(*found, len(picture)) if found else acquisition.hz_to_ppm(
-                spec.morse.centres[::-1] * acquisition.bandwidth_hz)
-            ppm = ppm[(ppm >= shown[0]) & (ppm <= shown[1])]
-            panel.pcolormesh(time_ms[::hop][: picture.shape[1]], ppm, picture[::-1], shading="nearest")
-            panel.set(ylabel="chemical shift (ppm)", ylim=shown)
+            columns, picture = time_ms[:: 8 if "spectro" in title else 4][: signal.shape[1]], np.hypot(*signal.T).T
+            # Rows of a spectrogram are frequencies, those of a scalogram centres of wavelets.
+            of_rows = (
+                spec.morse.centres * acquisition.bandwidth_hz if "scalo" in title else acquisition.frequency_hz(1024)
+            )
+            rows = acquisition.hz_to_ppm(of_rows)
+            rows = rows[(rows >= shown[0]) & (rows <= shown[1])]
+            panel.set(ylabel="chemical shift (ppm)")
+        panel.pcolormesh(columns, rows, picture, shading="nearest")
         panel.set(title=title, xlabel="time (ms)")
     figure.savefig(figure_path, dpi=120)
 

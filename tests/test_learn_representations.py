@@ -1,11 +1,11 @@
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import learned
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.signal import ShortTimeFFT
 
 from diffmrs.axes import Acquisition
@@ -25,7 +25,7 @@ from diffmrs.learn.representations import (
     scatter,
     stft,
 )
-from diffmrs.learn.representations.scattering_filters import average, responses
+from diffmrs.learn.representations.scattering_filters import average, filters, responses
 
 ACQUISITION = Acquisition(1 / 1200, 123.2)
 POINTS = 128
@@ -111,18 +111,13 @@ def test_wavelet_transform_is_the_convolution_with_the_wavelet():
     signal = np.exp(-((steps / 6.0) ** 2)) * np.exp(0.9j * np.pi * centre * steps)
     found = np.asarray(scalogram(array(signal), morse))[2]
 
-    def wavelet(lag):
-        """Its Fourier integral, by quadrature."""
-
-        def part(trigonometric):
-            return quad(lambda f: morse.response(np.array(f / centre)) * trigonometric(2 * np.pi * f * lag), 0, 0.5)[0]
-
-        return part(np.cos) + 1j * part(np.sin)
-
-    for at in (54, 64, 75):
-        # The quadrature does not see the wavelet of a signal repeated for ever: both have died away by then.
-        direct = sum(signal[n] * wavelet(at - n) for n in range(40, 89))
-        np.testing.assert_allclose(found[at], direct, rtol=2e-4, atol=2e-4)
+    frequency = np.linspace(0, 0.5, 4001)
+    lags = np.arange(-POINTS, POINTS)
+    integrand = morse.response(frequency / centre)[None] * np.exp(2j * np.pi * lags[:, None] * frequency[None])
+    wavelet = np.trapezoid(integrand, frequency, axis=1)
+    # The integral knows nothing of a signal repeated for ever: in the middle both have died away.
+    direct = np.convolve(wavelet, signal)[POINTS + 40 : POINTS + 88]
+    np.testing.assert_allclose(found[40:88], direct, rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("side", ["positive", "negative", "both"])
@@ -166,14 +161,14 @@ def direct_scattering(signal, scattering):
     def convolved(values, response):
         return np.fft.ifft(response)[lag] @ values
 
-    low = average(n, scattering.averaging)
-    banks = [responses(count, scattering.averaging, n) for count in scattering.per_octave]
-    centres = [np.fft.fftfreq(n)[bank.argmax(axis=1)] for bank in banks]
+    low = average(n, scattering.least_width)
+    banks = [responses(count, scattering.least_width, n) for count in scattering.per_octave]
+    known = [filters(count, scattering.least_width) for count in scattering.per_octave]
     rows = []
     for path in scattering.paths:
         values = signal
-        for bank, found, wavelet in zip(banks, centres, path, strict=False):
-            values = abs(convolved(values, bank[abs(found - wavelet.centre).argmin()]))
+        for bank, found, wavelet in zip(banks, known, path, strict=False):
+            values = abs(convolved(values, bank[found.index(wavelet)]))
         rows.append(convolved(values, low).real[:: scattering.averaging])
     return np.array(rows)
 
@@ -184,8 +179,7 @@ def test_scattering_is_that_of_direct_convolutions():
     assert found.shape == expected.shape == (len(SCATTERING.paths), 4)
     orders = np.array([len(path) for path in SCATTERING.paths])
     assert {0, 1, 2} == set(orders)
-    # Of white noise in so few samples much lies at the edges of the thinned-out bands.
-    for order, allowed in ((0, 1e-4), (1, 2e-2), (2, 4e-2)):
+    for order, allowed in ((0, 1e-4), (1, 2e-3), (2, 2e-3)):
         error = np.linalg.norm((found - expected)[orders == order]) / np.linalg.norm(expected[orders == order])
         assert error < allowed
     finer = np.asarray(scatter(array(REAL), dataclasses.replace(SCATTERING, oversampling=9)))
@@ -224,14 +218,19 @@ def test_scattering_is_steady_where_the_fourier_modulus_jumps():
 def test_published_scattering_has_the_published_windows():
     paths, windows, channels = ScatteringSpec().shape(ACQUISITION, 1024)
     assert (windows, channels) == (8, 2)
-    assert paths == 1 + 51 + 156  # the paper has 154; which of the filters is not said
+    assert paths == 1 + 51 + 156  # the paper has 154 and does not say of which filters
 
 
 # What a network is fed
 
 
+@partial(jax.jit, static_argnums=0)
+def feed(spec, fid, noise_sd):
+    return spec.feed(fid, noise_sd, ACQUISITION)
+
+
 def fed(spec, fid, noise_sd=1.0):
-    return spec.feed(array(fid), array(np.float64(noise_sd)), ACQUISITION)
+    return feed(spec, array(fid), array(np.float64(noise_sd)))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -253,10 +252,13 @@ def test_bad_fids_are_tame_and_alone_in_values_and_gradients(spec):
     def total(real):
         return jnp.sum(spec.feed(real * array(1 + 0.5j), array(np.float64(1)), ACQUISITION).signal ** 2 * 0.5)
 
-    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(total)))(array(batch.real))
+    both = jax.jit(jax.vmap(jax.value_and_grad(total)))
+    values, slopes = both(array(batch.real))
     assert np.isfinite(values).all() and np.isfinite(slopes).all()
-    alone = jax.jit(total)(array(batch.real[0]))
-    np.testing.assert_allclose(values[0], alone, rtol=1e-4)
+    values_of_three, slopes_of_three = both(array(NOISE[[1, 1, 0]].real))
+    np.testing.assert_array_equal(values[0], values_of_three[0])
+    np.testing.assert_array_equal(slopes[0], slopes_of_three[0])
+    assert np.abs(slopes_of_three).max(axis=1).min() > 0
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -283,14 +285,15 @@ def test_noise_of_a_spectrogram_is_that_of_the_samples():
 
 def test_a_scene_takes_any_of_them():
     toy = learned.decoder(dtype=array(1j).dtype)
-    example = Example(array(NOISE[0]), array(np.float64(3)), None, None)
-    seen = Scene(SPECS[1], toy).see(example)
-    np.testing.assert_allclose(seen.signal, fed(SPECS[1], NOISE[0], 3.0).signal, **ROUNDING)
+    example = Example(array(NOISE[0]), array(np.float64(3)))
+    for spec in SPECS:
+        seen = jax.eval_shape(Scene(spec, toy).see, example)
+        assert seen.signal.shape == spec.shape(ACQUISITION, POINTS)
 
 
 def test_only_the_wavelets_of_the_range_are_fed():
     spec = SPECS[1]
-    used = spec.feed(array(NOISE[0]), array(np.float64(1)), ACQUISITION)
+    used = fed(spec, NOISE[0])
     padded = np.concatenate([NOISE[0][:64], np.zeros(64)])
     ppm = 4.65 - MORSE.centres * 1200 / 123.2
     inside = np.asarray(scalogram(array(padded), MORSE))[(ppm > 0.5) & (ppm < 4.2), :64:4]
@@ -312,6 +315,7 @@ def test_only_the_wavelets_of_the_range_are_fed():
         (lambda: Scattering(averaging=100), "power of two"),
         (lambda: Scattering(n_points=1000), "multiple of 128"),
         (lambda: Scattering(per_octave=(8, 0)), "two whole numbers"),
+        (lambda: Scattering(average_width=1.0), "average_width is 1.0"),
         (lambda: Scattering(oversampling=-1), "oversampling is -1"),
         (lambda: scatter(array(NOISE[0].real), Scattering()), "128 samples, but the scattering 1024"),
         (lambda: SpectrogramSpec(undersampling=0), "undersampling of the input is 0"),

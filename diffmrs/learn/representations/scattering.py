@@ -22,6 +22,9 @@ class Scattering:
         averaging: samples $T$ over which the answer does not care for shifts, and between two windows of it; a power of
             two of which `n_points` is a multiple.
         per_octave: wavelets per octave, first and second order.
+        average_width: standard deviation of the response of the average, over one in $T$ samples. With 0.1 the average
+            has vanished (4e-6) at the Nyquist frequency of the windows; wider, it is shorter in time, with fewer
+            wavelets, and the windows alias.
         oversampling: inner signals are sampled this many times two more densely than their bandwidth demands.
 
     Raises:
@@ -31,6 +34,7 @@ class Scattering:
     n_points: int = 1024
     averaging: int = 128
     per_octave: tuple[int, int] = (8, 1)
+    average_width: float = 0.1
     oversampling: int = 1
 
     def __post_init__(self) -> None:
@@ -49,12 +53,19 @@ class Scattering:
         ):
             raise InputError(f"per_octave of the scattering is {pair!r}; it must be two whole numbers from 1 to 32")
         object.__setattr__(self, "per_octave", tuple(pair))
+        if not isinstance(self.average_width, float) or not 0.05 <= self.average_width <= 0.5:
+            raise InputError(f"average_width is {self.average_width!r}; it must be a number from 0.05 to 0.5")
         if not _is_integer(self.oversampling) or self.oversampling < 0:
             raise InputError(f"oversampling is {self.oversampling!r}; it must be a whole number, at least 0")
 
     def twice(self) -> "Scattering":
         """The same for a signal of twice the length."""
         return replace(self, n_points=2 * self.n_points)
+
+    @property
+    def least_width(self) -> float:
+        """Standard deviation of the response of the average, cycles per sample."""
+        return self.average_width / self.averaging
 
     @property
     def n_windows(self) -> int:
@@ -64,7 +75,7 @@ class Scattering:
     @property
     def paths(self) -> tuple[tuple[Filter, ...], ...]:
         """The wavelets of each row: none, then one, then two; centres falling."""
-        first, second = (filters(count, self.averaging) for count in self.per_octave)
+        first, second = (filters(count, self.least_width) for count in self.per_octave)
         pairs = [(one, two) for one in first for two in second if _is_felt(one, two)]
         return ((), *((one,) for one in first), *pairs)
 
@@ -74,7 +85,8 @@ def scatter(signal: Float[Array, " points"], scattering: Scattering) -> Float[Ar
     r"""Scattering coefficients, rows as `Scattering.paths`, one column per `averaging` samples.
 
     $S_0 = x * \phi$, $S_1 = |x * \psi_\lambda| * \phi$, $S_2 = ||x * \psi_\lambda| * \psi_\mu| * \phi$. The signal is
-    taken as periodic. The filters contract: $T \|S x - S y\|^2 \le \|x - y\|^2$.
+    taken as periodic. The filters contract: $T \|S x - S y\|^2 \le \|x - y\|^2$ (with the
+    default `average_width`).
 
     Raises:
         InputError: the signal is not as long as the scattering wants.
@@ -89,9 +101,11 @@ def scatter(signal: Float[Array, " points"], scattering: Scattering) -> Float[Ar
         inner = _modulus(transformed, plan.first[group.members], 0, group.level, dtype)
         found.append(_averaged(inner, group.level, plan))
         for branch in group.branches:
-            outer = _modulus(inner[branch.rows], plan.second[branch.members], group.level, branch.level, dtype)
+            outer = _modulus(
+                inner[jnp.asarray(branch.rows)], plan.second[branch.members], group.level, branch.level, dtype
+            )
             deeper.append(_averaged(outer, branch.level, plan))
-    return jnp.concatenate(found + deeper, axis=0)[plan.order]
+    return jnp.concatenate(found + deeper, axis=0)[jnp.asarray(plan.order)]
 
 
 class _Branch(NamedTuple):
@@ -123,7 +137,7 @@ class _Plan(NamedTuple):
 def _plan(scattering: Scattering) -> _Plan:
     """All that is known before the signal is."""
     averaging, n_points = scattering.averaging, scattering.n_points
-    banks = [filters(count, averaging) for count in scattering.per_octave]
+    banks = [filters(count, scattering.least_width) for count in scattering.per_octave]
     levels = [[thinning(wavelet, averaging, scattering.oversampling) for wavelet in bank] for bank in banks]
     groups, singles, pairs = [], [], []
     for level in sorted(set(levels[0])):
@@ -138,9 +152,9 @@ def _plan(scattering: Scattering) -> _Plan:
         pairs += [(banks[0][members[row]], banks[1][two]) for found in taken.values() for row, two in found]
         groups.append(_Group(level, members, branches))
     place = {path: row for row, path in enumerate([(), *singles, *pairs])}
-    bank_one, bank_two = (responses(count, averaging, n_points) for count in scattering.per_octave)
+    bank_one, bank_two = (responses(count, scattering.least_width, n_points) for count in scattering.per_octave)
     order = np.array([place[path] for path in scattering.paths])
-    return _Plan(bank_one, bank_two, average(n_points, averaging), scattering.n_windows, groups, order)
+    return _Plan(bank_one, bank_two, average(n_points, scattering.least_width), scattering.n_windows, groups, order)
 
 
 def _is_felt(first: Filter, second: Filter) -> bool:

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Width of the average over T samples times T: its response is 4e-6 at the Nyquist frequency of one value in T samples.
-AVERAGE_WIDTH = 0.1
 # Distance from its centre at which the power of a Gaussian filter is one half, over its width.
 HALF_POWER = sqrt(log(2))
 
@@ -28,14 +26,13 @@ class Filter(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def filters(per_octave: int, averaging: int) -> tuple[Filter, ...]:
-    """Wavelets from the highest frequency down to where the average over `averaging` samples takes over.
+def filters(per_octave: int, least: float) -> tuple[Filter, ...]:
+    """Wavelets from the highest frequency down to where an average whose response has the width `least` takes over.
 
     Neighbours meet at half power. Centres fall geometrically while a wavelet is shorter than the average; below,
     all have the width of the average and stand at equal distances (Andén & Mallat 2014, section II).
     """
     ratio = 2.0 ** (-1 / per_octave)
-    least = AVERAGE_WIDTH / averaging
     # The wavelet above the first would be the mirror image, beyond the Nyquist frequency, of the first.
     centre = max(1 / (1 + 1 / ratio), 0.35)
     relative = (1 - ratio) / (1 + ratio) / HALF_POWER
@@ -57,9 +54,9 @@ def _gaussian(n_points: int, centre: float, width: float) -> np.ndarray:
     return sum(np.exp(-((frequency - centre + turn) ** 2) / (2 * width**2)) for turn in range(-3, 4))  # type: ignore[return-value]
 
 
-def average(n_points: int, averaging: int) -> np.ndarray:
-    """Response of the average. [points]"""
-    return _gaussian(n_points, 0.0, AVERAGE_WIDTH / averaging)
+def average(n_points: int, least: float) -> np.ndarray:
+    """Response of the average, a Gaussian. [points]"""
+    return _gaussian(n_points, 0.0, least)
 
 
 def _morlet(n_points: int, wavelet: Filter) -> np.ndarray:
@@ -69,14 +66,14 @@ def _morlet(n_points: int, wavelet: Filter) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def responses(per_octave: int, averaging: int, n_points: int) -> np.ndarray:
+def responses(per_octave: int, least: float, n_points: int) -> np.ndarray:
     r"""Responses of `filters`, with one factor for all that makes them contract. [filters, points]
 
     $|\hat\phi(\omega)|^2 + \frac12 \sum_\lambda (|\hat\psi_\lambda(\omega)|^2 + |\hat\psi_\lambda(-\omega)|^2) \le 1$.
     """
-    bank = np.stack([_morlet(n_points, wavelet) for wavelet in filters(per_octave, averaging)])
+    bank = np.stack([_morlet(n_points, wavelet) for wavelet in filters(per_octave, least)])
     power = littlewood_paley(bank)
-    room = 1 - average(n_points, averaging) ** 2
+    room = 1 - average(n_points, least) ** 2
     felt = power > 1e-6 * power.max()
     return bank * sqrt(np.min(room[felt] / power[felt]))
 
