@@ -111,8 +111,8 @@ def scalogram(
         rows: which of them; None for all.
     """
     bank = _bank(morse, signal.shape[0])
-    bank = jnp.asarray(bank if rows is None else bank[list(rows)], signal.real.dtype)
-    return jnp.fft.ifft(jnp.fft.fft(signal)[None] * bank, axis=1)
+    used = jnp.asarray(bank if rows is None else bank[list(rows)], signal.real.dtype)
+    return jnp.fft.ifft(jnp.fft.fft(signal)[None] * used, axis=1)
 
 
 def inverse_scalogram(coefficients: Complex[Array, "rows points"], morse: Morse) -> Complex[Array, " points"]:

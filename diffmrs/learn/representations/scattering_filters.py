@@ -51,7 +51,7 @@ def filters(per_octave: int, least: float) -> tuple[Filter, ...]:
 def _gaussian(n_points: int, centre: float, width: float) -> np.ndarray:
     """At the frequencies of a Fourier transform, repeated with the period 1 of sampled signals."""
     frequency = np.fft.fftfreq(n_points)
-    return sum(np.exp(-((frequency - centre + turn) ** 2) / (2 * width**2)) for turn in range(-3, 4))  # type: ignore[return-value]
+    return sum(np.exp(-((frequency - centre + turn) ** 2) / (2 * width**2)) for turn in range(-3, 4))
 
 
 def average(n_points: int, least: float) -> np.ndarray:
