@@ -204,7 +204,7 @@ def test_scattering_hardly_feels_a_shift_below_the_average_and_moves_by_windows(
 
 
 def test_scattering_is_steady_where_the_fourier_modulus_jumps():
-    """A burst of 4 % higher frequency (Mallat 2012, section 1)."""
+    """A burst of 4 % higher frequency (Mallat 2012)."""
     time = np.arange(64) - 32
     one, other = (np.exp(-((time / 20) ** 2)) * np.cos(2 * np.pi * 0.4 * time * by) for by in (1, 1.04))
 

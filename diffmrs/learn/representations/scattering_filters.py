@@ -30,7 +30,7 @@ def filters(per_octave: int, least: float) -> tuple[Filter, ...]:
     """Wavelets from the highest frequency down to where an average whose response has the width `least` takes over.
 
     Neighbours meet at half power. Centres fall geometrically while a wavelet is shorter than the average; below,
-    all have the width of the average and stand at equal distances (Andén & Mallat 2014, section II).
+    all have the width of the average and stand at equal distances (Andén & Mallat 2014).
     """
     ratio = 2.0 ** (-1 / per_octave)
     # The wavelet above the first would be the mirror image, beyond the Nyquist frequency, of the first.
