@@ -30,7 +30,7 @@ try:
     )
     from diffmrs.learn.flow import SplineFlow
     from diffmrs.learn.gaussian import Gaussian
-    from diffmrs.learn.inputs import InputSpec, NetworkInput, network_input
+    from diffmrs.learn.inputs import InputSpec, NetworkInput, Representation, network_input
     from diffmrs.learn.latent import Latent, latent_for
     from diffmrs.learn.losses import PosteriorLoss, SelfSupervised, Supervised, ThroughSteps
     from diffmrs.learn.macromolecule_lines import lines_basis
@@ -86,7 +86,11 @@ __all__ = [
     "Progress",
     "RecipeSource",
     "Reconstruction",
+<<<<<<< HEAD
     "ReferenceTransient",
+=======
+    "Representation",
+>>>>>>> repr
     "ResNet1D",
     "Scene",
     "Seen",

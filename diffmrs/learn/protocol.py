@@ -19,7 +19,7 @@ from diffmrs.fitting.noise import noise_sd
 from diffmrs.fitting.prepare import default_groups, default_ppm_range
 from diffmrs.learn.decoder import decoder_for
 from diffmrs.learn.examples import Example, PopulationSource
-from diffmrs.learn.inputs import InputSpec, network_input
+from diffmrs.learn.inputs import InputSpec, Representation
 from diffmrs.learn.latent import Latent, latent_for
 from diffmrs.learn.scene import Scene
 from diffmrs.model.baseline import SplineBaseline
@@ -189,14 +189,14 @@ def _artefacts(share: float) -> Artefacts | None:
     )
 
 
-def _scale(source: PopulationSource, spec: InputSpec, key: Array) -> tuple[float, float]:
+def _scale(source: PopulationSource, spec: Representation, key: Array) -> tuple[float, float]:
     """Median and, widened, spread of one over the scale that examples are divided by."""
 
     @jax.jit
     def scales(keys: Array) -> Array:
         def one(key: Array) -> Array:
             made = source.draw(key)
-            return network_input(made.fid, made.noise_sd, spec, source.latent.model.acquisition).scale
+            return spec.feed(made.fid, made.noise_sd, source.latent.model.acquisition).scale
 
         return jax.lax.map(one, keys)
 

@@ -38,9 +38,9 @@ class Built:
 
     def network(self, protocol: Protocol, seed: int = 0) -> PosteriorNetwork:
         """An untrained one for a protocol."""
-        shape = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
+        samples, channels = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
         return PosteriorNetwork(
-            self.encoder, *shape, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers
+            self.encoder, samples, channels, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers
         )
 
 

@@ -12,14 +12,14 @@ from jaxtyping import Array, Bool, Complex, Float
 
 from diffmrs.learn.decoder import Decoder
 from diffmrs.learn.examples import Example
-from diffmrs.learn.inputs import InputSpec, network_input
+from diffmrs.learn.inputs import Representation
 from diffmrs.pytree import container
 
 
 class Seen(NamedTuple):
     """One FID, scaled."""
 
-    signal: Float[Array, "samples channels"]  # for the network
+    signal: Float[Array, "*samples channels"]  # for the network
     observed: Complex[Array, " window"]  # for the decoder
     noise_sd: Float[Array, ""]  # of the real part of `observed`
     scale: Float[Array, ""]  # what the FID was divided by
@@ -36,17 +36,17 @@ class Scene:
     gain then, or amplitudes can only be told as well as the population knows them.
 
     Attributes:
-        spec: what the network is fed.
+        spec: what the network is fed: an `InputSpec`, or one of `diffmrs.learn.representations`.
         decoder: what its numbers mean.
     """
 
-    spec: InputSpec
+    spec: Representation
     decoder: Decoder
 
     def see(self, example: Example) -> Seen:
         """One FID."""
         latent = self.decoder.latent
-        fed = network_input(example.fid, example.noise_sd, self.spec, latent.model.acquisition)
+        fed = self.spec.feed(example.fid, example.noise_sd, latent.model.acquisition)
         usable = jnp.all(jnp.isfinite(example.fid)) & jnp.any(example.fid != 0)
         usable &= jnp.isfinite(example.noise_sd) & (example.noise_sd > 0)
         z = example.z
