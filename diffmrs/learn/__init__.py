@@ -86,11 +86,8 @@ __all__ = [
     "Progress",
     "RecipeSource",
     "Reconstruction",
-<<<<<<< HEAD
     "ReferenceTransient",
-=======
     "Representation",
->>>>>>> repr
     "ResNet1D",
     "Scene",
     "Seen",
