@@ -1,0 +1,97 @@
+"""The networks of `fit_vs_learned.py`: one encoder, seven ways to train it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import nnx
+from vs_setting import ACQUISITION, COUNT, POINTS, SPEC, Given, Size
+
+from diffmrs.learn import Subspace
+from diffmrs.learn.losses import PosteriorLoss, SelfSupervised, Supervised
+from diffmrs.learn.network import Network
+from diffmrs.learn.posterior import PosteriorNetwork
+from diffmrs.learn.published import Reconstruction, reconstruction
+from diffmrs.learn.subspace import fitted_subspace
+from diffmrs.learn.training import Progress, Training, train
+
+ENCODER = Subspace(n_components=64, widths=(512, 512))
+DROPOUT = 0.1
+STEPS = {
+    "supervised": 3000, "dropout": 3000, "spread": 3000, "gaussian": 4000, "flow": 3000, "elbo": 2500,
+    "reconstruction": 4000,
+}  # fmt: skip
+FULL_STEPS = 150_000
+
+
+def network_of(kind: str, given: Given, seed: int) -> nnx.Module:
+    """A network before training; the directions of its encoder are set from spectra of the bank."""
+    samples, channels = SPEC.shape(ACQUISITION, POINTS)
+    encoder = replace(ENCODER, dropout=DROPOUT) if kind == "dropout" else ENCODER
+    rngs, latent = nnx.Rngs(seed), given.setting.uniform.latent
+    members = latent.block("amplitude").stop
+    if kind in ("gaussian", "flow", "elbo"):
+        network: Any = PosteriorNetwork(
+            encoder, samples, channels, latent.size, rngs, flow_layers=4 if kind == "flow" else 0
+        )
+    else:
+        outputs = {"spread": 2 * members, "reconstruction": members + 3}.get(kind, members)
+        network = Network(encoder, samples, channels, outputs, rngs)
+    fitted_subspace(network.encoder, given.scene, given.bank, jax.random.key(77))
+    return network
+
+
+def loss_of(kind: str, given: Given) -> Any:
+    """What each kind is trained on."""
+    if kind in ("gaussian", "flow"):
+        return PosteriorLoss(given.scene)
+    if kind == "elbo":
+        return SelfSupervised(given.scene)
+    if kind == "reconstruction":
+        return published_loss(given)
+    return Supervised(given.scene, given.mean, given.sd, COUNT + 1, kind == "spread")
+
+
+def published_loss(given: Given) -> Reconstruction:
+    """The loss of DQ-nMM, with the input of the other networks."""
+    return replace(reconstruction(given.setting.basis, COUNT, unit=1.0), spec=SPEC)
+
+
+def trained(kind: str, seed: int, given: Given, size: Size, folder: Path | None, *, full: bool) -> tuple[Any, dict]:
+    """A trained network and what it cost; from the folder where it is finished there."""
+    steps = FULL_STEPS if full else max(int(STEPS[kind] * size.share), 2)
+    # The published loss shrinks by orders of magnitude and has the published schedule.
+    how = Training(
+        steps=steps, batch=min(128, size.bank), every=max(steps // 8, 1), validation=min(1024, size.bank), seed=seed,
+        clip=1e6 if kind == "reconstruction" else 1.0,
+    )  # fmt: skip
+    form = "physical" if given.physical else "published"
+    file = folder / f"{form}_{kind}_{steps}_{seed}.safetensors" if folder is not None else None
+    note = file.with_suffix(".json") if file is not None else None
+    network = network_of(kind, given, seed)
+    begin = time.perf_counter(), time.process_time()
+    network, history = train(
+        network, loss_of(kind, given), given.bank, how, validation=given.setting.source, checkpoint=file,
+        on_progress=_shown(f"{form} {kind} {seed}", begin[0]),
+    )  # fmt: skip
+    if note is not None and note.exists():
+        return network, json.loads(note.read_text())
+    cost = {
+        "steps": steps, "wall_s": time.perf_counter() - begin[0], "cpu_s": time.process_time() - begin[1],
+        "validation_loss": min(one.numbers["validation_loss"] for one in history),
+    }  # fmt: skip
+    if note is not None:
+        note.write_text(json.dumps(cost))
+    return network, cost
+
+
+def _shown(label: str, begin: float) -> Callable[[Progress], None]:
+    def show(progress: Progress) -> None:
+        numbers = {name: round(value, 4) for name, value in progress.numbers.items()}
+        print(f"{label} {progress.step} {time.perf_counter() - begin:.0f} s {numbers}", flush=True)
+
+    return show
