@@ -21,15 +21,14 @@ from diffmrs.learn.training import Progress, Training, train
 
 ENCODER = Subspace(n_components=64, widths=(512, 512))
 DROPOUT = 0.1
-STEPS = {
-    "supervised": 3000, "dropout": 3000, "spread": 3000, "gaussian": 4000, "flow": 3000, "elbo": 2500,
-    "reconstruction": 4000,
+# Times the steps that are asked for.
+SHARES = {
+    "supervised": 1.0, "dropout": 1.0, "spread": 1.0, "gaussian": 2.0, "flow": 1.0, "elbo": 1.0, "reconstruction": 1.0,
 }  # fmt: skip
-FULL_STEPS = 150_000
 
 
 def network_of(kind: str, given: Given, seed: int) -> nnx.Module:
-    """A network before training; the directions of its encoder are set from spectra of the bank."""
+    """A network before training; the directions of its encoder are set from spectra."""
     samples, channels = SPEC.shape(ACQUISITION, POINTS)
     encoder = replace(ENCODER, dropout=DROPOUT) if kind == "dropout" else ENCODER
     rngs, latent = nnx.Rngs(seed), given.setting.uniform.latent
@@ -41,19 +40,19 @@ def network_of(kind: str, given: Given, seed: int) -> nnx.Module:
     else:
         outputs = {"spread": 2 * members, "reconstruction": members + 3}.get(kind, members)
         network = Network(encoder, samples, channels, outputs, rngs)
-    fitted_subspace(network.encoder, given.scene, given.bank, jax.random.key(77))
+    fitted_subspace(network.encoder, given.seen, given.stream, jax.random.key(77))
     return network
 
 
 def loss_of(kind: str, given: Given) -> Any:
     """What each kind is trained on."""
     if kind in ("gaussian", "flow"):
-        return PosteriorLoss(given.scene)
+        return PosteriorLoss(given.seen)
     if kind == "elbo":
-        return SelfSupervised(given.scene)
+        return SelfSupervised(given.seen)
     if kind == "reconstruction":
         return published_loss(given)
-    return Supervised(given.scene, given.mean, given.sd, COUNT + 1, kind == "spread")
+    return Supervised(given.seen, given.mean, given.sd, COUNT + 1, kind == "spread")
 
 
 def published_loss(given: Given) -> Reconstruction:
@@ -61,21 +60,22 @@ def published_loss(given: Given) -> Reconstruction:
     return replace(reconstruction(given.setting.basis, COUNT, unit=1.0), spec=SPEC)
 
 
-def trained(kind: str, seed: int, given: Given, size: Size, folder: Path | None, *, full: bool) -> tuple[Any, dict]:
+def trained(kind: str, seed: int, given: Given, size: Size, folder: Path | None, steps: int) -> tuple[Any, dict]:
     """A trained network and what it cost; from the folder where it is finished there."""
-    steps = FULL_STEPS if full else max(int(STEPS[kind] * size.share), 2)
+    steps = max(int(steps * SHARES[kind]), 1)
     # The published loss shrinks by orders of magnitude and has the published schedule.
     how = Training(
-        steps=steps, batch=min(128, size.bank), every=max(steps // 8, 1), validation=min(1024, size.bank), seed=seed,
+        steps=steps, batch=min(128, size.tests), every=max(steps // 4, 1), validation=size.tests, seed=seed,
         clip=1e6 if kind == "reconstruction" else 1.0,
     )  # fmt: skip
     form = "physical" if given.physical else "published"
     file = folder / f"{form}_{kind}_{steps}_{seed}.safetensors" if folder is not None else None
     note = file.with_suffix(".json") if file is not None else None
     network = network_of(kind, given, seed)
+    source = given.setting.source if kind == "reconstruction" else given.stream
     begin = time.perf_counter(), time.process_time()
     network, history = train(
-        network, loss_of(kind, given), given.bank, how, validation=given.setting.source, checkpoint=file,
+        network, loss_of(kind, given), source, how, checkpoint=file,
         on_progress=_shown(f"{form} {kind} {seed}", begin[0]),
     )  # fmt: skip
     if note is not None and note.exists():
