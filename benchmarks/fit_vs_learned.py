@@ -51,6 +51,8 @@ PARTS = ("scores", "referee", "strange", "adapt", "times")
 STEPS_AFTER = (1, 2, 5)
 FULL_STEPS, QUICK_STEPS = 150_000, 4
 AMORTISED = {"gaussian": "posterior, Gaussian", "flow": "posterior, flow", "elbo": "posterior, self-supervised"}
+REFINED = ("posterior, Gaussian", "posterior, self-supervised", "physics decoder, as published")
+BOUNDED = ("posterior, Gaussian", "physics decoder, as published")
 Nets = dict[str, list[Any]]
 
 
@@ -108,22 +110,19 @@ def scored(data: Given, nets: Nets) -> dict[str, Any]:
     bound, both = bounds_at(data, prior=False), bounds_at(data, prior=True)
     fit = answers["fit with the prior (MAP, Laplace)", 0]
     distances: dict[str, list[float]] = {}
-    for start in ("posterior, Gaussian", "posterior, self-supervised", "physics decoder, as published"):
-        for steps in (0, *STEPS_AFTER):
-            go = after_steps(data, steps)
-            for name, seed in [key for key in answers if key[0] == start]:
-                found = go(answers[name, seed].more["z"], spectra)
-                label = f"{name} + {steps} steps"
-                distances.setdefault(label, []).append(from_fit(found.amplitude, fit.amplitude, data))
-                if steps:
-                    rows += rows_of(label, seed, found, data, yard)
-        if start != "posterior, self-supervised":
-            for name, seed in [key for key in answers if key[0] == start]:
-                own = answers[name, seed]
-                stated = replace(own, samples=None, sd=bound(own.more["z"], spectra))
-                rows += rows_of(f"{name}, CRLB", seed, stated, data, yard)
-                stated = replace(own, samples=None, sd=both(own.more["z"], spectra))
-                rows += rows_of(f"{name}, CRLB with the prior", seed, stated, data, yard)
+    for steps in (0, *STEPS_AFTER):
+        go = after_steps(data, steps)
+        for name, seed in [key for key in answers if key[0] in REFINED]:
+            found = go(answers[name, seed].more["z"], spectra)
+            label = f"{name} + {steps} steps"
+            distances.setdefault(label, []).append(from_fit(found.amplitude, fit.amplitude, data))
+            if steps:
+                rows += rows_of(label, seed, found, data, yard)
+    for name, seed in [key for key in answers if key[0] in BOUNDED]:
+        own = answers[name, seed]
+        for label, sds in (("CRLB", bound), ("CRLB with the prior", both)):
+            stated = replace(own, samples=None, sd=sds(own.more["z"], spectra))
+            rows += rows_of(f"{name}, {label}", seed, stated, data, yard)
     table = over_seeds(rows)
     kept = {"crlb_r2": ceiling(yard.crlb, data), "bayesian_r2": ceiling(yard.bayesian[None], data)}
     status = {name: float(np.mean(one.more["status"] != 0)) for (name, _), one in answers.items()

@@ -27,6 +27,13 @@ def signal_of(given: Given, spectra: Example) -> Array:
     return jax.vmap(given.scene.see)(spectra).signal
 
 
+def asked(function: Callable[[Any, Example], Any], network: Any) -> Callable[[Example], Any]:
+    """A compiled function of spectra that asks a network; weights are arguments, so that seeds share a compilation."""
+    graph, state = nnx.split(network)
+    run = jax.jit(lambda state, spectra: function(nnx.merge(graph, state), spectra))
+    return lambda spectra: run(state, spectra)
+
+
 def told(network: Any, given: Given) -> Callable[[Array], tuple[Array, Array]]:
     """Amplitudes and variances of a supervised network, as a function of its input."""
     mean, sd = jnp.asarray(given.mean), jnp.asarray(given.sd)
@@ -35,7 +42,7 @@ def told(network: Any, given: Given) -> Callable[[Array], tuple[Array, Array]]:
 
 def supervised(network: Any, given: Given) -> Estimator:
     """A network trained on the truth; with its own SD where it has a variance head."""
-    run = jax.jit(lambda spectra: told(network, given)(signal_of(given, spectra)))
+    run = asked(lambda network, spectra: told(network, given)(signal_of(given, spectra)), network)
 
     def estimate(spectra: Example) -> Answer:
         amplitude, variance = in_chunks(run, spectra)
@@ -49,11 +56,11 @@ def with_dropout(network: Any, given: Given) -> Estimator:
     """A network trained on the truth, asked with dropout left on; the draws as a Gaussian."""
     mean, sd = jnp.asarray(given.mean), jnp.asarray(given.sd)
 
-    def chunk(spectra: Example) -> tuple[Array, Array]:
+    def chunk(network: Any, spectra: Example) -> tuple[Array, Array]:
         outputs = dropout_draws(network, signal_of(given, spectra), jax.random.key(8), DROPOUT_DRAWS)
         return mixture_moments(mean_and_variance(outputs, mean, sd)[0])
 
-    run = jax.jit(chunk)
+    run = asked(chunk, network)
 
     def estimate(spectra: Example) -> Answer:
         amplitude, variance = in_chunks(run, spectra)
@@ -65,12 +72,12 @@ def with_dropout(network: Any, given: Given) -> Estimator:
 def ensemble(networks: Sequence[Any], given: Given) -> Estimator:
     """Networks with a variance head and different seeds, together."""
 
-    def chunk(spectra: Example) -> tuple[Array, Array]:
+    def chunk(networks: Any, spectra: Example) -> tuple[Array, Array]:
         signal = signal_of(given, spectra)
         means, variances = zip(*(told(one, given)(signal) for one in networks), strict=True)
         return mixture_moments(jnp.stack(means), jnp.stack(variances))
 
-    run = jax.jit(chunk)
+    run = asked(chunk, nnx.List(networks))
 
     def estimate(spectra: Example) -> Answer:
         amplitude, variance = in_chunks(run, spectra)
@@ -83,14 +90,14 @@ def posterior(network: Any, given: Given) -> Estimator:
     """An amortised posterior: mean and draws; its middle as coordinates of the Gaussian prior."""
     latent, gaussian = given.setting.uniform.latent, given.setting.gaussian.latent
 
-    def chunk(spectra: Example) -> tuple[Array, Array]:
+    def chunk(network: Any, spectra: Example) -> tuple[Array, Array]:
         signal = signal_of(given, spectra)
         z, _ = network.sample(signal, jax.random.key(5), DRAWS)
         amplitude = jax.lax.map(jax.vmap(latent.parameters), z).amplitude[:, :, :COUNT]
         middle = jax.vmap(gaussian.coordinates)(jax.vmap(latent.parameters)(network(signal)))
         return amplitude.swapaxes(0, 1), middle
 
-    run = jax.jit(chunk)
+    run = asked(chunk, network)
 
     def estimate(spectra: Example) -> Answer:
         draws, middle = in_chunks(run, spectra)
@@ -131,11 +138,11 @@ def reconstructing(network: Any, given: Given) -> Estimator:
     """A network trained to reconstruct the spectrum, as published."""
     read, latent = _Reader(given), given.setting.gaussian.latent
 
-    def chunk(spectra: Example) -> tuple[Array, Array]:
+    def chunk(network: Any, spectra: Example) -> tuple[Array, Array]:
         z = read(network(signal_of(given, spectra)))
         return jax.vmap(latent.parameters)(z).amplitude, z
 
-    run = jax.jit(chunk)
+    run = asked(chunk, network)
 
     def estimate(spectra: Example) -> Answer:
         amplitude, z = in_chunks(run, spectra)
@@ -188,7 +195,7 @@ def replace_z(spectra: Example, z: np.ndarray) -> Example:
 
 def features_of_network(network: Any, given: Given) -> Callable[[Example], np.ndarray]:
     """What an amortised posterior finds on its way."""
-    run = jax.jit(lambda spectra: network.read(signal_of(given, spectra))[1])
+    run = asked(lambda network, spectra: network.read(signal_of(given, spectra))[1], network)
 
     def features(spectra: Example) -> np.ndarray:
         found: np.ndarray = in_chunks(run, spectra)

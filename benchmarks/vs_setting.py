@@ -40,9 +40,9 @@ class Size:
 
     bank: int = 16_384
     tests: int = 1000
-    strange: int = 200
-    referee: int = 50
-    adapted: int = 100
+    strange: int = 100
+    referee: int = 30
+    adapted: int = 50
     many: int = 10_000
     seeds: int = 3
     members: int = 3

@@ -92,9 +92,7 @@ def flags(watch: Watch, sets: Mapping[str, Simulated], given: Given) -> dict[str
     alone = [flag_for(held[:, k : k + 1], limits[:, k : k + 1]) for k in range(len(SIGNS))]
     score = flag.score(tests)
     rows: dict[str, Any] = {"false_alarms": _rate(flag(tests))}
-    rows["false_alarms_alone"] = {
-        name: float(alone[k](tests[:, k : k + 1]).mean()) for k, name in enumerate(SIGNS)
-    }
+    rows["false_alarms_alone"] = {name: float(alone[k](tests[:, k : k + 1]).mean()) for k, name in enumerate(SIGNS)}
     for change, simulated in sets.items():
         signs = watch.signs(example(simulated))
         own = {name: float(alone[k](signs[:, k : k + 1]).mean()) for k, name in enumerate(SIGNS)}

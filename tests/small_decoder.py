@@ -1,5 +1,6 @@
 """A decoder of two singlets and a third close by, small enough for tests of learned estimators."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,9 +38,10 @@ def small_decoder(*, gain=False, ranges=False):
     return decoder_for(Basis(fid, ACQUISITION, ("A", "B", "C")), latent)
 
 
-def spectra(decoder, rng, count, noise=NOISE):
-    """Coordinates from the prior, and spectra with noise of a standard deviation."""
-    z = rng.normal(size=(count, decoder.latent.size))
-    clean = np.stack([np.asarray(decoder.spectrum(jnp.asarray(one, jnp.zeros(()).dtype))) for one in z])
-    white = rng.normal(size=(2, *clean.shape)) * noise
-    return jnp.asarray(z, jnp.zeros(()).dtype), jnp.asarray(clean + white[0] + 1j * white[1], clean.dtype)
+def spectra(decoder, count, seed):
+    """Coordinates from the prior, spectra without noise, and noise of standard deviation 1."""
+    rng = np.random.default_rng(seed)
+    z = jnp.asarray(rng.normal(size=(count, decoder.latent.size)), jnp.zeros(()).dtype)
+    clean = jax.jit(jax.vmap(decoder.spectrum))(z)
+    white = rng.normal(size=(2, *clean.shape))
+    return z, clean, jnp.asarray(white[0] + 1j * white[1], clean.dtype)
