@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ import numpy as np
 from common import arguments_of_training, use_all_cores, write_json
 from vs_adapt import adapted, timed
 from vs_figures import draw
-from vs_fits import Answer, Estimator, box_fit, laplace_on_ranges, map_fit, sampled
+from vs_fits import Answer, Estimator, box_fit, kept, laplace_on_ranges, map_fit, sampled
 from vs_learned import (
     after_steps,
     bounds_at,
@@ -69,15 +70,17 @@ def linear(data: Given, *, constant: bool) -> Estimator:
     return lambda spectra: Answer(made(np.asarray(look(spectra)).reshape(spectra.noise_sd.shape[0], -1)))
 
 
-def fits(data: Given) -> dict[str, Estimator]:
+def fits(data: Given, folder: Path | None) -> dict[str, Estimator]:
     """What needs no training, or only a linear one."""
-    return {
+    made = {
         "constant": linear(data, constant=True),
         "ridge": linear(data, constant=False),
         "least squares, not negative": box_fit(data, ranges=False),
         "least squares in the ranges": box_fit(data, ranges=True),
         "fit with the prior (MAP, Laplace)": map_fit(data),
+        "fit in the ranges (Laplace)": laplace_on_ranges(data),
     }
+    return {name: kept(one, folder, name) for name, one in made.items()}
 
 
 def learned(data: Given, nets: Nets) -> Iterator[tuple[str, int, Estimator]]:
@@ -96,12 +99,12 @@ def learned(data: Given, nets: Nets) -> Iterator[tuple[str, int, Estimator]]:
         yield "physics decoder, as published", seed, reconstructing(network, data)
 
 
-def scored(data: Given, nets: Nets) -> dict[str, Any]:
+def scored(data: Given, nets: Nets, folder: Path | None, tag: str) -> dict[str, Any]:
     """All scores on the tests."""
     yard, spectra, rows = Yardsticks(data), example(data.tests), []
     answers: dict[tuple[str, int], Answer] = {}
-    everyone = [(name, 0, one) for name, one in fits(data).items()]
-    everyone += [("fit in the ranges (Laplace)", 0, laplace_on_ranges(data)), *learned(data, nets)]
+    everyone = [(name, 0, one) for name, one in fits(data, folder).items()]
+    everyone += [(name, seed, kept(one, folder, f"{tag} {name} {seed}")) for name, seed, one in learned(data, nets)]
     for name, seed, estimator in everyone:
         answer = estimator(spectra)
         print(name, seed, flush=True)
@@ -172,7 +175,7 @@ def refereed(data: Given, nets: Nets, count: int) -> dict[str, Any]:
     return rows
 
 
-def strange(data: Given, nets: Nets, count: int) -> dict[str, Any]:
+def strange(data: Given, nets: Nets, count: int, folder: Path | None) -> dict[str, Any]:
     """Errors and flags on the suite."""
     sets = {"usual": jax.tree.map(lambda leaf: leaf[:count], data.tests), **strange_sets(data, count)}
     start = posterior(nets["gaussian"][0], data)
@@ -180,7 +183,9 @@ def strange(data: Given, nets: Nets, count: int) -> dict[str, Any]:
     result = {"flags": flags(watch, {name: one for name, one in sets.items() if name != "usual"}, data),
               "separations": separations(sets, data)}  # fmt: skip
     two = after_steps(data, 2)
-    chosen = fits(data) | {
+    chosen = fits(data, folder)
+    del chosen["fit in the ranges (Laplace)"]
+    chosen |= {
         "supervised": supervised(nets["supervised"][0], data),
         "ensemble of variance heads": ensemble(nets["spread"], data),
         "posterior, Gaussian": start,
@@ -248,8 +253,10 @@ def run(options: argparse.Namespace, size: Size) -> None:
     steps = FULL_STEPS if options.full else QUICK_STEPS if options.quick else options.steps
     nets: Nets = {}
     costs: dict[str, Any] = {}
-    if options.checkpoints is not None:
-        options.checkpoints.mkdir(parents=True, exist_ok=True)
+    folder = None if options.checkpoints is None else options.checkpoints / ("answers_physical" if data.physical else
+                                                                            "answers_published")  # fmt: skip
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     for kind in SHARES:
         several = size.members if kind == "spread" else size.seeds
         made = [trained(kind, seed, data, size, options.checkpoints, steps) for seed in range(several)]
@@ -260,13 +267,13 @@ def run(options: argparse.Namespace, size: Size) -> None:
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     results |= {"noise": "last" if data.physical else "damped with the signal", "training": costs}
     if "scores" in options.only:
-        found = scored(data, nets)
+        found = scored(data, nets, folder, str(steps))
         write_score_table(stem.with_suffix(".csv"), [row for row in found.pop("rows") if row["stratum"] == "all"])
         results |= found
         write_json(file, results)
     parts = {
         "referee": lambda: refereed(data, nets, size.referee),
-        "strange": lambda: strange(data, nets, size.strange),
+        "strange": lambda: strange(data, nets, size.strange, folder),
         "adapt": lambda: adapted_all(data, nets, size),
         "times": lambda: times(data, nets, size.many),
     }

@@ -10,7 +10,7 @@ from vs_fits import Answer
 from vs_setting import COUNT, NAMES, NINE, Given, amplitudes
 
 from diffmrs.model.fisher import covariance_bound
-from diffmrs.scores import score_table, thirds
+from diffmrs.scores import accuracy, score_table, thirds
 from diffmrs.scores.score_table import Row
 
 KEPT = (
@@ -49,16 +49,31 @@ class Yardsticks:
 
 
 def rows_of(name: str, seed: int, answer: Answer, given: Given, yard: Yardsticks) -> list[Row]:
-    """One row per stratum and metabolite."""
+    """One row per stratum and metabolite; all scores for all spectra, few for the strata."""
     truth = amplitudes(given.tests)
     rows = score_table(
         NAMES, truth, answer.amplitude, sd=answer.sd, samples=answer.samples, crlb_sd=yard.crlb,
-        constant=given.mean[:COUNT], strata=yard.strata, draws=0, estimator=name, seed=seed,
+        constant=given.mean[:COUNT], draws=0, estimator=name, seed=seed,
     )  # fmt: skip
     for row in rows:
-        if row["stratum"] == "all":
-            row["rmse_over_bound"] = row["rmse"] / yard.bayesian[NAMES.index(row["metabolite"])]
+        row["rmse_over_bound"] = row["rmse"] / yard.bayesian[NAMES.index(row["metabolite"])]
+    covered = _covered(answer, truth)
+    for label, mask in yard.strata.items():
+        r2 = accuracy(truth[mask], answer.amplitude[mask]).r2
+        for k, metabolite in enumerate(NAMES):
+            row = {"estimator": name, "seed": seed, "stratum": label, "metabolite": metabolite, "r2": float(r2[k])}
+            if covered is not None:
+                row["coverage95"] = float(covered[mask, k].mean())
+            rows.append(row)
     return rows + _by_position(name, seed, answer, given, truth)
+
+
+def _covered(answer: Answer, truth: np.ndarray) -> np.ndarray | None:
+    """Whether the interval of 95 % holds the truth."""
+    if answer.samples is not None:
+        low, high = np.quantile(answer.samples, [0.025, 0.975], axis=0, method="weibull")
+        return np.asarray((low <= truth) & (truth <= high))
+    return None if answer.sd is None else np.abs(answer.amplitude - truth) <= 1.96 * answer.sd
 
 
 def _by_position(name: str, seed: int, answer: Answer, given: Given, truth: np.ndarray) -> list[Row]:

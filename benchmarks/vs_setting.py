@@ -40,8 +40,8 @@ class Size:
 
     bank: int = 16_384
     tests: int = 1000
-    strange: int = 100
-    referee: int = 30
+    strange: int = 200
+    referee: int = 20
     adapted: int = 50
     many: int = 10_000
     seeds: int = 3
