@@ -17,9 +17,9 @@ from diffmrs.learn.mode import gauss_newton
 from diffmrs.simulate.spectra import Simulated
 
 WAYS = {
-    "network": (10, 30, 100),  # steps of Adam on all weights
-    "answer": (10, 30, 100),  # on the coordinates
-    "Gauss-Newton": (1, 2, 5, 10),
+    "network": (10, 50),  # steps of Adam on all weights
+    "answer": (30,),  # on the coordinates
+    "Gauss-Newton": (1, 2, 5),
 }
 
 

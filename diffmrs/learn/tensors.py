@@ -18,7 +18,8 @@ _MOST_HEADER = 16 * 2**20
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, str]) -> None:
     """Write arrays and texts; complex arrays are kept as pairs of real numbers."""
     complex_names = [name for name, value in arrays.items() if np.iscomplexobj(value)]
-    plain = {name: np.ascontiguousarray(_real(np.asarray(value))) for name, value in arrays.items()}
+    # Not ascontiguousarray, which makes vectors of single numbers.
+    plain = {name: np.asarray(_real(np.asarray(value)), order="C") for name, value in arrays.items()}
     with atomic_write(path) as stream:
         stream.write(save(plain, {**meta, "complex": json.dumps(complex_names)}))
 
