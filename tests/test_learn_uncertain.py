@@ -9,11 +9,12 @@ from small_decoder import NOISE, small_decoder
 
 from diffmrs.errors import InputError
 from diffmrs.learn import MLP
-from diffmrs.learn.crlb import amplitude_bound, amplitude_bound_sd
+from diffmrs.learn.crlb import amplitude_bound
 from diffmrs.learn.network import Network
 from diffmrs.learn.uncertain import dropout_draws, mean_and_variance, mixture_moments
 
 RNG = np.random.default_rng(4)
+BOUND = jax.jit(amplitude_bound, static_argnames="prior")
 
 
 def test_a_mixture_has_the_moments_of_draws_from_it():
@@ -68,8 +69,7 @@ def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
     noise = jnp.asarray(NOISE)
     z = jnp.asarray([0.3, -0.5, 0.2, 0.4, -0.2, 0.1])
     parameters = gaussian.latent.parameters(z)
-    bound = jax.jit(amplitude_bound)
-    covariance = np.asarray(bound(z, noise, gaussian))
+    covariance = np.asarray(BOUND(z, noise, gaussian))
 
     def predicted(z):
         return gaussian.misfit(gaussian.latent.parameters(z), 0j * gaussian.spectrum(z), noise)
@@ -78,7 +78,7 @@ def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
     sd = 0.3  # of the amplitudes: a quarter of the range
     by_hand = np.linalg.inv(slope.T @ slope)[:3, :3] * sd**2
     np.testing.assert_allclose(covariance, by_hand, rtol=2e-3)
-    other = bound(ranges.latent.coordinates(parameters), noise, ranges)
+    other = BOUND(ranges.latent.coordinates(parameters), noise, ranges)
     np.testing.assert_allclose(other, covariance, rtol=5e-3)
     narrow = np.linalg.inv(slope[:, :3].T @ slope[:, :3]) * sd**2  # nuisances held: too small
     assert (np.diag(narrow) < np.diag(covariance)).all()
@@ -87,10 +87,13 @@ def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
 def test_the_prior_adds_its_information_and_a_gain_is_held():
     decoder, free = small_decoder(), small_decoder(gain=True)
     z, noise = jnp.asarray([0.3, -0.5, 0.2, 0.4, -0.2, 0.1]), jnp.asarray(NOISE)
-    bound = jax.jit(amplitude_bound_sd, static_argnames="prior")
-    plain, both = (bound(z, noise, decoder, prior=prior) for prior in (False, True))
-    assert (np.asarray(both) < np.asarray(plain)).all() and (np.asarray(both) < 0.3).all()
-    silent = bound(z, jnp.asarray(1e4), decoder, prior=True)
+
+    def bound(z, noise, decoder, prior=False):
+        return np.sqrt(np.diag(BOUND(z, noise, decoder, prior=prior)))
+
+    plain, both = (bound(z, noise, decoder, prior) for prior in (False, True))
+    assert (both < plain).all() and (both < 0.3).all()
+    silent = bound(z, jnp.asarray(1e4), decoder, True)
     np.testing.assert_allclose(silent, 0.3, rtol=1e-3)  # nothing but the prior
     with_gain = jnp.concatenate([z, jnp.zeros(1)])
     np.testing.assert_allclose(bound(with_gain, noise, free), plain, rtol=1e-3)
