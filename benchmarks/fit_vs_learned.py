@@ -127,11 +127,11 @@ def scored(data: Given, nets: Nets, folder: Path | None, tag: str) -> dict[str, 
             stated = replace(own, samples=None, sd=sds(own.more["z"], spectra))
             rows += rows_of(f"{name}, {label}", seed, stated, data, yard)
     table = over_seeds(rows)
-    kept = {"crlb_r2": ceiling(yard.crlb, data), "bayesian_r2": ceiling(yard.bayesian[None], data)}
+    bounds = {"crlb_r2": ceiling(yard.crlb, data), "bayesian_r2": ceiling(yard.bayesian[None], data)}
     status = {name: float(np.mean(one.more["status"] != 0)) for (name, _), one in answers.items()
               if "status" in one.more}  # fmt: skip
     return {"scores": summary(table), "from_fit": {name: float(np.mean(one)) for name, one in distances.items()},
-            "bounds": kept, "not_converged": status, "rows": table}  # fmt: skip
+            "bounds": bounds, "not_converged": status, "rows": table}  # fmt: skip
 
 
 def from_fit(found: np.ndarray, fit: np.ndarray, data: Given) -> float:
