@@ -61,7 +61,7 @@ def _accuracy(results: Mapping[str, Any]) -> Figure:
     axes.set_xticks(at, NINE, fontsize=9)
     axes.set_ylim(-0.5, 1.02)
     axes.set_ylabel("R²", fontsize=9)
-    axes.legend(fontsize=7, frameon=False, ncols=2, loc="lower left")
+    figure.legend(fontsize=7, frameon=False, ncols=4, loc="outside upper center")
     return _finished(figure)
 
 
