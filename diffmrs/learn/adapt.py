@@ -59,7 +59,8 @@ def adapted_network(
         steps: how many.
         learning_rate: of Adam.
     """
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    parts: Any = nnx.split(network, nnx.Param, ...)
+    graph, params, rest = parts
 
     def answer(params: Any) -> Array:
         found: Any = nnx.merge(graph, params, rest, copy=True)
