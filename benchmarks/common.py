@@ -35,8 +35,10 @@ def arguments(description: str | None, **integers: int) -> argparse.Namespace:
     return options
 
 
-def arguments_of_training(description: str | None, *, steps: int, only: tuple[str, ...]) -> argparse.Namespace:
-    """As `arguments`, for benchmarks that train: how long, where to keep checkpoints, and which parts to run."""
+def arguments_of_training(
+    description: str | None, *, steps: int, only: tuple[str, ...], flags: tuple[str, ...] = ()
+) -> argparse.Namespace:
+    """As `arguments`, for benchmarks that train: how long, where to keep checkpoints, which parts to run, and flags."""
     default = os.environ.get("DIFFMRS_DATA", HERE.parents[1] / "shared" / "data")
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(default), help="folder of the reference data")
@@ -46,6 +48,8 @@ def arguments_of_training(description: str | None, *, steps: int, only: tuple[st
     parser.add_argument("--seed", type=int, default=0, help="of weights and batches, default %(default)s")
     parser.add_argument("--checkpoints", type=Path, help="folder; training goes on from what is there")
     parser.add_argument("--only", nargs="+", choices=only, default=list(only), help="parts to run, default all")
+    for flag in flags:
+        parser.add_argument(f"--{flag}", action="store_true")
     options = parser.parse_args()
     if not options.data.is_dir():
         raise SystemExit(f"reference data not found at {options.data}; give --data or set DIFFMRS_DATA")

@@ -1,5 +1,7 @@
 """Set the directions of a `Subspace` encoder from examples of what it will see."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +25,12 @@ def fitted_subspace(encoder: SubspaceEncoder, scene: Scene, source: Source, key:
         key: `jax.random` key.
         count: examples.
     """
-    signal_of = jax.jit(lambda key: jax.vmap(scene.see)(draw_examples(key, source, min(_AT_ONCE, count))).signal)
     keys = jax.random.split(key, -(-count // _AT_ONCE))
-    signals = np.concatenate([np.asarray(signal_of(one)) for one in keys])[:count]
+    signals = np.concatenate([np.asarray(_signals(one, scene, source, min(_AT_ONCE, count))) for one in keys])[:count]
     encoder.set_directions(*subspace_of(jnp.asarray(signals), encoder.spec.n_components))
+
+
+@partial(jax.jit, static_argnames="count")
+def _signals(key: Array, scene: Scene, source: Source, count: int) -> Array:
+    # The source is an argument: a large one must not be compiled in as a constant.
+    return jax.vmap(scene.see)(draw_examples(key, source, count)).signal
