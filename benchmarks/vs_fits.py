@@ -159,7 +159,7 @@ def laplace_on_ranges(given: Given) -> Estimator:
 def sampled(given: Given, *, samples: int = 300, warmup: int = 200, chains: int = 2) -> Estimator:
     """The No-U-Turn sampler on the exact posterior with the ranges as the prior: the referee."""
     # Not above: the sampling library computes when it is imported, before the number of devices is set.
-    from diffmrs.uncertainty.nuts import Box, nuts  # noqa: PLC0415
+    from diffmrs.uncertainty.nuts import Box, nuts
 
     decoder = given.setting.uniform
     size = decoder.latent.size
