@@ -281,7 +281,8 @@ def run(options: argparse.Namespace, size: Size) -> None:
         results[name] = parts[name]()
         write_json(file, results)
         print(name, "done", flush=True)
-    stem.with_suffix(".md").write_text(tables(results))
+    if "scores" in results:
+        stem.with_suffix(".md").write_text(tables(results))
     draw(results, stem)
 
 

@@ -18,7 +18,6 @@ from diffmrs.learn.crlb import amplitude_bound_sd
 from diffmrs.learn.decoder import Decoder
 from diffmrs.learn.examples import Example
 from diffmrs.learn.mode import find_mode
-from diffmrs.uncertainty.nuts import Box, nuts
 
 CHUNK = 200  # spectra of a call: one compilation serves sets of any size
 DRAWS = 100
@@ -159,6 +158,9 @@ def laplace_on_ranges(given: Given) -> Estimator:
 
 def sampled(given: Given, *, samples: int = 300, warmup: int = 200, chains: int = 2) -> Estimator:
     """The No-U-Turn sampler on the exact posterior with the ranges as the prior: the referee."""
+    # Not above: the sampling library computes when it is imported, before the number of devices is set.
+    from diffmrs.uncertainty.nuts import Box, nuts
+
     decoder = given.setting.uniform
     size = decoder.latent.size
 
