@@ -35,6 +35,16 @@ def pytest_runtest_teardown():
         jax.clear_caches()
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests that compile for most of a minute, unless `-m` asks for them."""
+    if "thorough" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file in one worker: most look at the same compiled functions and fits."""

@@ -158,6 +158,7 @@ def test_broken_spectra_are_flagged_and_harm_no_other(folder):
     np.testing.assert_allclose(net.parameters(fids).amplitude[0], alone[0], rtol=1e-4)
 
 
+@pytest.mark.thorough
 def test_adapting_lowers_the_misfit_of_what_it_adapts_to(folder):
     net = load_quantifier(folder / "net.safetensors")
     fid = synthetic.fid(truth={n: synthetic.TRUTH[n] for n in NAMES}, noise_sd=1.5, n_points=N)

@@ -38,6 +38,7 @@ class Steady:
         return Example(fid, jnp.asarray(NOISE, jnp.float32), self.decoder.latent.parameters(z))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_learning_finds_the_wiener_filter():
     """The population is not what the decoder takes it for: the best precision and centre are those of the truth."""
@@ -70,7 +71,7 @@ def test_learning_finds_the_wiener_filter():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("kind", ["mode", "steps"])
+@pytest.mark.parametrize("kind", ["mode", pytest.param("steps", marks=pytest.mark.thorough)])
 def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
     options = {"ppm_range": (1.5, 3.8), "baseline": SplineBaseline(3.0), "dtype": np.complex128, "stiffness": 0.5}
     made = decoder(**options)

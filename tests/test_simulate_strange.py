@@ -174,7 +174,7 @@ def test_an_echo_is_largest_when_it_should_be():
 def test_wrong_macromolecules_change_nothing_else():
     added = np.asarray(strange("wrong_macromolecules").fid) - np.asarray(USUAL.fid)
     p = jax.tree.map(np.asarray, USUAL.parameters)
-    rate = 2j * np.pi * p.frequency_shift_hz[:, 2:] - np.pi * p.lorentzian_fwhm_hz[:, 2:]
+    rate = 2j * np.pi * p.frequency_shift_hz[:, -1:] - np.pi * p.lorentzian_fwhm_hz[:, -1:]
     heavy = p.amplitude[:, 2:] * np.asarray(BASIS.fid)[2] * np.exp(rate * TIME + 1j * p.phase0_rad[:, None])
     np.testing.assert_allclose(added, heavy * (np.cos(2 * np.pi * 20 * TIME) - 1), atol=10 * TOLERANCE)
 

@@ -16,7 +16,7 @@ _MOST_POINTS = 2000
 
 
 def plot_truth_estimate(
-    truth: Any, estimate: Any, *, constant: float | None = None, name: str = "", ax: Axes | None = None
+    truth: Any, estimate: Any, *, constant: Any = None, name: str = "", ax: Axes | None = None
 ) -> Axes:
     """Estimates of one metabolite against the truth, with their line, that of perfection and the constant predictor.
 
