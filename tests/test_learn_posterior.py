@@ -162,8 +162,8 @@ def bent(size, seed=0):
     """A flow with weights that are anything but zero."""
     flow = SplineFlow(size, 2, nnx.Rngs(0), layers=3, bins=4, hidden=6)
     for k, last in enumerate(flow.last):
-        last.kernel[...] = 0.5 * jax.random.normal(jax.random.key(seed + k), last.kernel[...].shape)
-        last.bias[...] = 0.5 * jax.random.normal(jax.random.key(seed - k), last.bias[...].shape)
+        last.kernel[...] = 0.5 * jax.random.normal(jax.random.key(seed + k), last.kernel[...].shape, jnp.float32)
+        last.bias[...] = 0.5 * jax.random.normal(jax.random.key(seed - k), last.bias[...].shape, jnp.float32)
     return flow
 
 
@@ -201,9 +201,13 @@ def test_a_bent_density_integrates_to_one_and_a_new_one_is_the_prior():
 
     prior = stats.norm.pdf(np.asarray(grid)).prod(axis=1)
     np.testing.assert_allclose(density(network), prior, atol=1e-3)
-    network.flow.last[0].bias[...] = 0.5 * jax.random.normal(jax.random.key(4), network.flow.last[0].bias[...].shape)
-    network.flow.last[1].bias[...] = 0.5 * jax.random.normal(jax.random.key(5), network.flow.last[1].bias[...].shape)
-    network.output.bias[...] = jnp.asarray([0.3, -0.2, 0.2, 0.1, 0.3])
+    network.flow.last[0].bias[...] = 0.5 * jax.random.normal(
+        jax.random.key(4), network.flow.last[0].bias[...].shape, jnp.float32
+    )
+    network.flow.last[1].bias[...] = 0.5 * jax.random.normal(
+        jax.random.key(5), network.flow.last[1].bias[...].shape, jnp.float32
+    )
+    network.output.bias[...] = jnp.asarray([0.3, -0.2, 0.2, 0.1, 0.3], jnp.float32)
     found = density(network)
     assert not np.allclose(found, prior, atol=0.02)
     np.testing.assert_allclose(found.sum() * (edges[1] - edges[0]) ** 2, 1, atol=0.01)

@@ -71,7 +71,8 @@ class SplineFlow(nnx.Module):
         hidden = nnx.gelu(self.second[layer](hidden))
         told = self.last[layer](hidden).reshape(*values.shape[:-1], moved.size, 3 * self.bins - 1)
         new, log_slope = spline(values[..., moved], told, inverse=inverse)
-        return values.at[..., moved].set(new), jnp.sum(log_slope, axis=-1)
+        # The features may be more precise than the weights, and so than the draws.
+        return values.astype(new.dtype).at[..., moved].set(new), jnp.sum(log_slope, axis=-1)
 
 
 def _orders(size: int, layers: int) -> tuple[tuple[int, ...], ...]:
