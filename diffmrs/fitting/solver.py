@@ -30,7 +30,7 @@ class Status(IntEnum):
             Status.CONVERGED: "converged",
             Status.STEP_LIMIT: "not converged: step limit reached; the spectrum may not match the basis",
             Status.STALLED: "not converged: no step improves the fit; the spectrum may not match the basis",
-            Status.ESTIMATED: "estimated by a network and the steps that were asked for, not fitted to the end",
+            Status.ESTIMATED: "estimated by a network; the fit took only the steps that were asked for",
             Status.INVALID: "not fitted: the spectrum holds NaN, infinity or only zeros",
         }[self]
 

@@ -16,6 +16,7 @@ from diffmrs.learn.examples import Example
 from diffmrs.learn.posterior import PosteriorNetwork
 from diffmrs.learn.protocol import Protocol
 from diffmrs.learn.scene import Seen
+from diffmrs.learn.strangeness import signs_of
 from diffmrs.model.parameters import Parameters
 from diffmrs.preprocess.registration import Offsets
 
@@ -158,14 +159,8 @@ def _told(network: PosteriorNetwork, protocol: Protocol, fids: Array, key: Array
 
 def strangeness(protocol: Protocol, seen: Seen, z: Array) -> tuple[Array, Array]:
     """Mean squared residual over the noise, and mean squared coordinate, of each spectrum."""
-    decoder = protocol.scene.decoder
-
-    def one(z: Array, observed: Array, noise_sd: Array) -> tuple[Array, Array]:
-        off = decoder.misfit(protocol.latent.parameters(z), observed, noise_sd)
-        return jnp.mean(off**2), jnp.mean(z**2)
-
-    misfit, distance = jax.vmap(one)(z, seen.observed, seen.noise_sd)
-    return misfit, distance
+    signs = jax.vmap(signs_of, in_axes=(0, 0, 0, None))(z, seen.observed, seen.noise_sd, protocol.scene.decoder)
+    return signs.misfit, signs.penalty / z.shape[-1]
 
 
 def _seen(protocol: Protocol, fids: Array) -> tuple[Seen, Offsets, Array]:
