@@ -45,12 +45,14 @@ class Setting:
         basis: 19 metabolites and MM.
         uniform: coordinates of the ranges as they are.
         gaussian: coordinates of normal distributions with their means and variances.
+        undamped: the same for spectra of which a known damping was taken off.
         source: spectra.
     """
 
     basis: Basis
     uniform: Decoder
     gaussian: Decoder
+    undamped: Decoder
     source: RecipeSource
 
 
@@ -68,9 +70,12 @@ def setting(data: Path, *, physical: bool = False, n_points: int = POINTS) -> Se
     }
     still = {"gaussian_fwhm_hz": Uniform(0.0, 0.0)}
     uniform = latent_for(Population(**ranges, **still), model)
-    normal = latent_for(Population(**{name: as_normal(one) for name, one in ranges.items()}, **still), model)
+    normals = {name: as_normal(one) for name, one in ranges.items()}
+    normal = latent_for(Population(**normals, **still), model)
+    width = normals["lorentzian_fwhm_hz"]
+    undamped = latent_for(Population(**normals | {"lorentzian_fwhm_hz": Normal(0.0, width.sd)}, **still), model)
     source = recipe_source(RECIPE, basis, uniform, physical=physical)
-    return Setting(basis, decoder_for(basis, uniform), decoder_for(basis, normal), source)
+    return Setting(basis, *(decoder_for(basis, latent) for latent in (uniform, normal, undamped)), source)
 
 
 def as_normal(uniform: Uniform) -> Normal:
