@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 # The tests compile much and compute little: without most of the optimisations they compile in two thirds of the time,
-# and results move by a rounding error. The pass in float64 tests what users get.
-if os.environ.get("DIFFMRS_TEST_X64", "0") != "1":
+# and results move by a rounding error. CI runs the thorough ones as users get them.
+if os.environ.get("DIFFMRS_TEST_OPTIMISED", "0") != "1":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
@@ -24,7 +24,7 @@ DATA = Path(os.environ.get("DIFFMRS_DATA", Path(__file__).parents[2] / "shared" 
 
 # Every compiled function holds several memory mappings, and the system grants a process 65530 of them: a worker that
 # has run a few hundred tests would crash inside the compiler.
-_MOST_MAPPINGS = 25_000
+_MOST_MAPPINGS = 40_000
 _MAPPINGS = Path("/proc/self/maps")
 
 
@@ -35,8 +35,18 @@ def pytest_runtest_teardown():
         jax.clear_caches()
 
 
+def pytest_configure(config):
+    """Let pytest-xdist keep the order of the files."""
+    config.option.loadscopereorder = False
+
+
+# Files that take longest begin, or one worker would sit over them alone at the end.
+_LONG = ("test_examples", "test_learn", "test_cli", "test_volume_command", "test_flags_measured", "test_posterior")
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests that compile for most of a minute, unless `-m` asks for them."""
+    """Long files first; leave out the tests that compile for most of a minute, unless `-m` asks for them."""
+    items.sort(key=lambda item: not item.path.name.startswith(_LONG))
     if "thorough" in config.option.markexpr:
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]

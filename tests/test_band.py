@@ -90,6 +90,7 @@ def test_each_member_alone_keeps_its_spectrum(x64):
         assert np.abs(got - expected).max() < 1e-3 * peak, the_basis.names[member]
 
 
+@pytest.mark.slow
 def test_a_fit_on_the_band_is_the_fit_on_the_whole(monkeypatch):
     the_basis = basis(("NAA", "Cr", "GPC", "Ins"))
     model = a_model(the_basis, lineshape=Lineshape())

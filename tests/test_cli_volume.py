@@ -33,6 +33,7 @@ def image(path):
     return np.asarray(nib.load(path).dataobj)
 
 
+@pytest.mark.thorough
 def test_a_head_with_lipids_is_cleaned_and_fitted(files, tmp_path, capsys):
     options = ("--mask", "auto", "--suppress-lipids", "--align", "--save-spectra")
     assert fit(files, tmp_path / "out", *options) == 0

@@ -36,6 +36,7 @@ def spoiled(kind: str) -> np.ndarray:
     return fid + 0.1 * np.abs(fid[:, 3:4]) * rotation * np.exp(-(((time - 0.06) / 0.01) ** 2))
 
 
+@pytest.mark.slow
 def test_the_challenge_spectra_raise_no_flag(data_dir):
     data, basis = challenge()
     flags = quality_of(diffmrs.fit(data, basis)).flags
@@ -69,6 +70,9 @@ def options_of(which: str, data: Path) -> FitOptions:
     )
 
 
-@pytest.mark.parametrize("which", ["01", "02", "06"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "which", ["01", *(pytest.param(which, marks=pytest.mark.thorough) for which in ("02", "06"))]
+)
 def test_good_spectra_of_volunteers_raise_no_severe_flag(data_dir, which):
     assert not fit_files(options_of(which, data_dir)).quality.flags.severe.any()

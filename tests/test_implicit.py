@@ -55,6 +55,7 @@ def compiled():
     return forward, reverse
 
 
+@pytest.mark.slow
 def test_derivative_in_the_data(x64):
     forward, reverse = compiled()
     _, _, measured = setting()
@@ -88,6 +89,7 @@ def test_a_parameter_on_its_bound_does_not_move(x64):
     np.testing.assert_array_equal(gradient, 0.0)
 
 
+@pytest.mark.slow
 def test_the_public_fit_can_be_differentiated_in_data_and_basis():
     def total(data, the_basis):
         result = fit(data, the_basis, priors="none", baseline=PolynomialBaseline(1))

@@ -30,6 +30,7 @@ def cost(z):
     return 0.5 * rest @ rest
 
 
+@pytest.mark.slow
 def test_gradient_steps_on_an_answer_end_at_the_mode():
     start = jnp.zeros(SIZE)
     run = jax.jit(lambda steps: adapted_answer(start, ONE, SIGMA, DECODER, steps=steps), static_argnums=0)
@@ -40,6 +41,7 @@ def test_gradient_steps_on_an_answer_end_at_the_mode():
     assert costs[2] == pytest.approx(float(cost(mode.z)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_network_adapts_to_one_spectrum_and_stays_as_it_was():
     signal = jnp.stack([ONE.real, ONE.imag], axis=-1)
     network = Network(MLP((16,)), POINTS, 2, SIZE + 3, nnx.Rngs(1), small=True)
@@ -50,6 +52,7 @@ def test_a_network_adapts_to_one_spectrum_and_stays_as_it_was():
     np.testing.assert_array_equal(network(signal[None]), before)
 
 
+@pytest.mark.slow
 def test_a_spectrum_that_is_no_number_leaves_the_answer_and_raises_the_flag():
     broken = jnp.full_like(ONE, jnp.nan)
     told = jax.jit(lambda: adapted_answer(jnp.ones(SIZE), broken, SIGMA, DECODER, steps=3))()

@@ -40,6 +40,7 @@ def parts(values):
     return np.concatenate([values.real, values.imag])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_the_cost_is_that_of_the_equation_in_spectrum_and_in_time():
     made, observed = decoder(dtype=np.complex128), some_data()
@@ -54,6 +55,7 @@ def test_the_cost_is_that_of_the_equation_in_spectrum_and_in_time():
     np.testing.assert_allclose(made.spectrum(jnp.asarray(WIDE_Z)), numpy_spectrum(WIDE_Z), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("baseline", [None, SplineBaseline(4.0)])
 def test_derivative_and_cost_hold_in_a_window_with_any_baseline(baseline):
@@ -90,6 +92,7 @@ def test_derivative_and_cost_hold_in_a_window_with_any_baseline(baseline):
     np.testing.assert_allclose(rest[:-8] @ rest[:-8], left @ left, rtol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_the_mode_is_that_of_scipy_and_its_derivative_that_of_finite_differences():
     made, observed, noise = decoder(dtype=np.complex128), jnp.asarray(some_data(2)), jnp.asarray(NOISE)
@@ -129,6 +132,7 @@ def test_the_mode_is_that_of_scipy_and_its_derivative_that_of_finite_differences
         np.testing.assert_allclose(derivative[:, k], slope, rtol=0.03, atol=0.02 * np.abs(slope).max())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_a_linear_problem_has_its_closed_form_in_one_step():
     made, observed, noise = linear(np.complex128), jnp.asarray(some_data(4)), jnp.asarray(NOISE)
@@ -148,6 +152,7 @@ def test_a_linear_problem_has_its_closed_form_in_one_step():
         np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_steps_lower_the_cost_reach_the_mode_and_bear_broken_data():
     made = decoder()
     observed = jnp.asarray(some_data(5), jnp.complex64)

@@ -85,6 +85,7 @@ def trained(network, loss):
     return train(network, loss, toy()[1], HOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["truth", "no truth"])
 def test_an_amortised_gaussian_becomes_the_exact_posterior(kind):
     scene, _, examples, seen, mean, precision, rest = toy()
@@ -102,6 +103,7 @@ def test_an_amortised_gaussian_becomes_the_exact_posterior(kind):
         assert -0.05 < bound + log_evidence < 0.2
 
 
+@pytest.mark.slow
 def test_a_supervised_network_tells_posterior_means_and_variances():
     scene, _, examples, seen, mean, precision, _ = toy()
     middle, spread = np.array([2.0, 1.0, 1.5], np.float32), np.array([1.0, 0.5, 0.7], np.float32)
@@ -124,6 +126,7 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
         PosteriorLoss(scene)(other, examples._replace(z=None), None)
 
 
+@pytest.mark.slow
 def test_broken_spectra_are_left_out_of_value_and_gradient():
     scene, _, examples, *_ = toy()
     some = jax.tree.map(lambda leaf: leaf[:5], examples)
@@ -167,6 +170,7 @@ def bent(size, seed=0):
     return flow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3])
 def test_a_flow_is_the_inverse_of_its_inverse_and_knows_its_determinant(size):
     flow, features = bent(size), jnp.asarray([[0.3, -1.0]])
@@ -190,6 +194,7 @@ def test_a_flow_is_the_inverse_of_its_inverse_and_knows_its_determinant(size):
     assert jnp.isfinite(gradient).all()
 
 
+@pytest.mark.thorough
 def test_a_bent_density_integrates_to_one_and_a_new_one_is_the_prior():
     network = PosteriorNetwork(Subspace(2, (4,)), 8, 1, 2, nnx.Rngs(0), flow_layers=2)
     signal, edges = jnp.zeros((1, 8, 1)), np.linspace(-7, 7, 121)

@@ -51,6 +51,7 @@ class Told(Constant):
         self.values[...] = jnp.asarray(values, jnp.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late_weight", [0.0, 2.5])
 def test_the_loss_is_its_formula_and_its_parameters_mean_what_they_say(late_weight):
     loss = reconstruction(both_bases(), 3, unit=1.0, late_weight=late_weight)

@@ -69,9 +69,10 @@ def test_learning_finds_the_wiener_filter():
     np.testing.assert_allclose(least, variance.mean(), rtol=0.2)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("kind", ["mode", pytest.param("steps", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kind", ["mode", "steps"])
 def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
     options = {"ppm_range": (1.5, 3.8), "baseline": SplineBaseline(3.0), "dtype": np.complex128, "stiffness": 0.5}
     made = decoder(**options)
@@ -101,6 +102,7 @@ def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
         np.testing.assert_allclose(gradient @ way, slope, rtol=2e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_zeros_steer_nothing_and_other_numbers_are_refused():
     made = linear()
     observed = made.spectrum(jnp.asarray([0.3, -0.5, 1.0]))

@@ -64,6 +64,7 @@ def test_dropout_spreads_answers_only_where_there_is_dropout():
         dropout_draws(network, signal, key, 1)
 
 
+@pytest.mark.thorough
 def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
     gaussian, ranges = small_decoder(), small_decoder(ranges=True)
     noise = jnp.asarray(NOISE)
@@ -84,6 +85,7 @@ def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
     assert (np.diag(narrow) < np.diag(covariance)).all()
 
 
+@pytest.mark.slow
 def test_the_prior_adds_its_information_and_a_gain_is_held():
     decoder, free = small_decoder(), small_decoder(gain=True)
     z, noise = jnp.asarray([0.3, -0.5, 0.2, 0.4, -0.2, 0.1]), jnp.asarray(NOISE)

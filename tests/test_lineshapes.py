@@ -42,6 +42,7 @@ def error(estimate) -> np.ndarray:
     return np.sqrt(np.mean((np.asarray(estimate.parameters.amplitude) / truth - 1) ** 2, axis=1))
 
 
+@pytest.mark.thorough
 def test_a_kernel_finds_amplitudes_that_voigt_lines_miss():
     plain, free = error(answer(Lineshape())), error(answer(KERNEL))
     assert plain[THREE] > 0.02 and plain[SKEWED] > 0.02

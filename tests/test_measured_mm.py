@@ -25,6 +25,7 @@ def scan(*, phase_rad=0.0, shift_hz=0.0, noise_sd=0.0, creatine=0.0) -> MRSData:
     return MRSData(fid + noise_sd * noise, ACQUISITION)
 
 
+@pytest.mark.slow
 def test_phase_shift_creatine_and_noise_of_the_scan_are_taken_off():
     """Measured: worst sample off by 0.06 of the first one."""
     found = measured_macromolecules(scan(phase_rad=2.0, shift_hz=4.0, noise_sd=0.02, creatine=0.3))

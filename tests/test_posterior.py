@@ -112,6 +112,7 @@ def vector_of(p) -> np.ndarray:
     )
 
 
+@pytest.mark.thorough
 def test_the_answer_is_the_maximum_of_the_posterior_that_scipy_finds():
     estimate = constrained()
     assert int(estimate.status) == Status.CONVERGED
@@ -161,6 +162,7 @@ def sd_vector(estimate):
     return np.asarray(ravel_pytree(jax.tree.map(jnp.asarray, estimate.sd))[0])
 
 
+@pytest.mark.slow
 def test_without_constraints_the_standard_deviation_is_the_bound_of_the_full_fisher_matrix():
     estimate = unconstrained()
     fisher, _, penalty = fisher_and_pulls(estimate)
@@ -186,6 +188,7 @@ def test_with_constraints_it_is_that_of_information_plus_prior_precision():
     assert float(estimate.baseline_dimensions) < float(estimate.dimensions) < float(unconstrained().dimensions)
 
 
+@pytest.mark.slow
 def test_the_answer_can_be_differentiated_in_every_mean_and_standard_deviation():
     priors, y = priors_for(CONSTRAINTS, NAMES, MODEL), jnp.asarray(MEASURED)
     names = ("ratio_mean", "ratio_sd", "value_mean", "value_sd")

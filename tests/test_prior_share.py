@@ -105,6 +105,7 @@ def test_a_one_sided_constraint_is_silent_on_its_free_side(side, pulls):
     assert np.isnan(table.learned_percent[0, 0])
 
 
+@pytest.mark.slow
 def test_without_constraints_nothing_comes_from_them(tmp_path):
     result = plain()
     table = table_of(result)
@@ -145,6 +146,7 @@ def test_model_in_words_tells_flexibility_and_whether_uncertainties_grew():
     assert "as you asked" in model_in_words(replace(plain(), inflated=True), 0)["noise"]
 
 
+@pytest.mark.thorough
 def test_the_lineshape_kernel_is_drawn_and_told(tmp_path):
     result = plain(kernel=True)
     drawn = plot_lineshape(result).get_lines()[0]

@@ -120,6 +120,7 @@ def test_dimensions_go_there_and_back():
     np.testing.assert_array_equal(back.fid, fid[..., 0, :, :])
 
 
+@pytest.mark.slow
 def test_an_edited_pair_gives_difference_and_sum():
     off, on = IDEAL, (IDEAL + synthetic.lines_fid([(2.3, 1, 0, 6)], n_points=N) * 40).astype(np.complex64)
     size = float(np.abs(IDEAL[0]))

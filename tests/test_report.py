@@ -45,6 +45,7 @@ def report_of(tmp_path, result, **kwargs) -> Page:
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_one_page_holds_everything_and_loads_nothing(tmp_path):
     source = tmp_path / "data.nii.gz"
     source.write_bytes(b"abc")

@@ -51,6 +51,7 @@ def everywhere(the_basis, model):
 _clean = jax.jit(predict_fid, static_argnames="model")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_every_spectrum_reaches_the_optimum_of_a_perfect_start(monkeypatch):
     light = tuple(name for name in MM if not name.startswith("MM"))

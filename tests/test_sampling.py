@@ -62,6 +62,7 @@ def test_samples_of_a_gaussian_have_its_moments_and_at_a_bound_those_of_its_part
     assert (np.asarray(chains.r_hat) < 1.05).all() and (np.asarray(chains.effective_samples) > 300).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_samples_of_a_spectrum_agree_with_its_fit():
     pytest.importorskip("blackjax")

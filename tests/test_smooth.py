@@ -106,6 +106,7 @@ def dense_evidence(value, slope, kept, functions, spread):
     return -0.5 * square / spread - 0.5 * logs, square
 
 
+@pytest.mark.thorough
 def test_the_most_probable_stiffness_is_that_of_the_dense_marginal_likelihood(x64):
     model = a_model(SplineBaseline())
     smoothers = candidates_of(model)
@@ -158,6 +159,7 @@ def humps() -> np.ndarray:
     return (np.array([120.0, -80.0, 100.0]) @ np.exp(2j * np.pi * frequency * time)) * np.exp(-((time / 0.006) ** 2))
 
 
+@pytest.mark.slow
 def test_the_data_choose_a_stiff_baseline_where_there_is_none_and_a_limp_one_for_humps():
     plain = fid(noise_sd=0.35)
     result = fit(MRSData(np.stack([plain, plain + humps()]), ACQUISITION, ("DIM_DYN",)), basis(), priors="none")

@@ -26,6 +26,7 @@ def fitted(data: MRSData) -> FitResult:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_derivatives_are_those_of_finite_differences(x64):
     fids = np.stack([synthetic.fid(shift_hz=2 + 0.5 * k, truth=TRUTH, noise_sd=1.0, seed=k) for k in range(3)])

@@ -14,6 +14,7 @@ EXACT = (
 NEARLY = {"GPC": 3e-2, "PCho": 1e-2, "GSH": 5e-3}
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_every_sample_of_the_challenge_basis_is_reproduced(data_dir, x64):
     given = read_basis(data_dir / "12_basis_sets/challenge2016_press3T_30ms.BASIS.gz", remove_reference=True)

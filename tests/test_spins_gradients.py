@@ -41,6 +41,7 @@ POINT = (0.013, 0.055, 123.2, 0.0, 0.0)
 STEPS = (1e-6, 1e-6, 1e-4, 1e-5, 1e-4)
 
 
+@pytest.mark.thorough
 def test_forward_and_reverse_agree_with_finite_differences(x64):
     compiled = jax.jit(signals)
     point = tuple(jnp.asarray(v) for v in POINT)
@@ -66,6 +67,7 @@ def lactate(te, shift):
     return jnp.sum((basis.fid[0] * jnp.asarray(WEIGHT[0, :64], basis.fid.dtype)).real)
 
 
+@pytest.mark.slow
 def test_a_caller_in_single_precision_gets_the_same_derivative_and_keeps_the_setting():
     with jax.enable_x64(True):
         exact = jax.grad(lactate, argnums=(0, 1))(jnp.float64(0.06), jnp.zeros(4))
@@ -84,6 +86,7 @@ def test_a_caller_in_single_precision_gets_the_same_derivative_and_keeps_the_set
         assert jnp.zeros(()).dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_delays_are_exact_and_of_shifts_are_refused(x64):
     def at(te):
         return lactate(te, jnp.zeros(4))

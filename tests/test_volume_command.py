@@ -105,6 +105,7 @@ def test_four_devices_give_the_same_bytes(head, plain, tmp_path):
     assert same(tmp_path, plain)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_two_processes_give_the_same_bytes(head, plain, tmp_path):
     with socket.socket() as free:
