@@ -12,14 +12,8 @@ from diffmrs.learn.encoders import MLP
 from diffmrs.learn.examples import Example, MeasuredSource, draw_examples
 from diffmrs.learn.inputs import InputSpec
 from diffmrs.learn.network import Network
-from diffmrs.learn.registration import (
-    CreatineLine,
-    Moved,
-    OffsetLoss,
-    ProfiledTransient,
-    ReferenceTransient,
-    estimate_offsets,
-)
+from diffmrs.learn.offset_decoders import CreatineLine, Moved, ProfiledTransient, ReferenceTransient
+from diffmrs.learn.registration import OffsetLoss, estimate_offsets
 from diffmrs.learn.training import Training, train
 from diffmrs.learn.transients import Intermittent, TransientSource, reference_transient
 from diffmrs.preprocess import Offsets, take_off
