@@ -95,10 +95,13 @@ def rat_source(clean: np.ndarray) -> TransientSource:
     )  # fmt: skip
 
 
-def unstable(lipids_hz: float, share: float = WITH_NUISANCE) -> tuple[Intermittent, Intermittent]:
+def unstable(
+    lipids_hz: float, water_hz: float = 0.0, share: float = WITH_NUISANCE
+) -> tuple[Intermittent, Intermittent]:
     """Water and lipids that come and go, in units of the FID's largest sample."""
-    water = Intermittent(share, Normal(-20.0, 2.0), Normal(0.0, 0.02), Normal(100.0, 10.0), Uniform(0.0, 0.0), power=1)
-    behind, spread = Uniform(-np.pi / 2, -np.pi / 2), 0.02 * lipids_hz
+    begin = Uniform(0.0, 0.0)
+    water = Intermittent(share, Normal(-20.0, 2.0), Normal(water_hz, 0.02), Normal(100.0, 10.0), begin, power=1)
+    behind, spread = Uniform(-np.pi / 2, -np.pi / 2), 0.02 * abs(lipids_hz)
     return water, Intermittent(share, Normal(1.0, 0.1), Normal(lipids_hz, spread), Normal(300.0, 30.0), behind)
 
 
@@ -141,7 +144,7 @@ def estimator(name: str, loss: Any, pool: Pool, seed: int, options: argparse.Nam
     steps = PUBLISHED_STEPS if options.full else max(int(STEPS[name.split()[0]] * options.share), 8)
     losses = loss if isinstance(loss, tuple) else (loss,)
     networks = [trained(name, one, pool, seed, steps, options, part) for part, one in enumerate(losses)]
-    spent = {"steps": steps, "batch": PER_STEP.get(name, 64), "seconds": time.process_time() - begin}
+    spent = {"steps": steps, "batch": PER_STEP.get(name.split()[0], 64), "seconds": time.process_time() - begin}
     if len(losses) == 2:
 
         def in_turn(fids: jax.Array, steps: int) -> Offsets:
