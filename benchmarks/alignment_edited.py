@@ -6,7 +6,8 @@ The pairs of Tapper and Ma are trained on transients of both conditions, our own
     python benchmarks/alignment_edited.py [--out DIR] [--share 1.0] [--full] [--checkpoints DIR]
         [--seeds 0 1 2] [--only Tapper Ma own]
 
-The spectra come from the reference data (`DIFFMRS_DATA`). Writes `alignment_edited.json` and `.md`; what is not run again is kept.
+The spectra come from the reference data (`DIFFMRS_DATA`). Writes `alignment_edited.json` and `.md`; what is not run
+again is kept.
 """
 
 import json
