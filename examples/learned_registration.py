@@ -30,30 +30,27 @@ def main(figure_path: str = "learned_registration.png") -> None:
     rate = [2j * np.pi * acquisition.ppm_to_hz(ppm) - 20 for ppm, _ in LINES]
     clean = np.array([size for _, size in LINES]) @ np.exp(np.outer(rate, acquisition.time_s(POINTS)))
     fid = jnp.asarray(clean / np.abs(clean).max(), jnp.complex64)
-
-    def transients(shift_hz: float) -> learn.TransientSource:
-        return learn.TransientSource(fid, acquisition, Uniform(-shift_hz, shift_hz), Uniform(-1.5, 1.5), 0.03)
-
+    near, far = (
+        learn.TransientSource(fid, acquisition, Uniform(-most, most), Uniform(-1.5, 1.5), 0.03) for most in (15.0, 30.0)
+    )
     loss = learn.OffsetLoss(learn.ProfiledTransient(fid, acquisition), learn.InputSpec("fid", POINTS, scale="largest"))
     network = Network(learn.MLP((128, 64)), *loss.shape(POINTS), nnx.Rngs(0))
     how = learn.Training(steps=300, batch=48, learning_rate=3e-3, every=300, validation=64)
-    network, _ = learn.train(network, loss, transients(15.0), how)
-
-    tests = jax.jit(learn.draw_examples, static_argnums=2)(jax.random.key(2), transients(30.0), 400)
+    network, _ = learn.train(network, loss, near, how)
+    tests = jax.jit(learn.draw_examples, static_argnums=2)(jax.random.key(2), far, 400)
     truth = np.asarray(tests.z[:, 0])
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    left, right = (figure := Figure(figsize=(9, 3.6), layout="constrained")).subplots(1, 2)
     for steps, colour, name in ((0, "0.6", "network"), (3, "black", "network and 3 steps of least squares")):
         found = learn.estimate_offsets(network, tests.fid, loss, steps=steps)
         error = np.asarray(found.shift_hz) - truth
         left.plot(truth, error, ".", color=colour, ms=3, label=name)
         right.plot(truth, np.asarray(found.likeness), ".", color=colour, ms=3)
-        inside = np.abs(truth) < 15
-        print(f"{name}: error of the shift, SD {np.std(error[inside]):.2f} Hz within the range of training")
-    for ax, name in ((left, "error of the shift (Hz)"), (right, "likeness")):
+        print(f"{name}: SD of the error within the range of training {np.std(error[np.abs(truth) < 15]):.2f} Hz")
+    left.set(ylim=(-12, 12), ylabel="error of the shift (Hz)")
+    right.set_ylabel("likeness")
+    for ax in (left, right):
         ax.axvspan(-15, 15, color="0.93", zorder=0)
-        ax.set(xlabel="true shift (Hz); grey: range of training", ylabel=name)
-    left.set_ylim(-12, 12)
+        ax.set_xlabel("true shift (Hz); grey: range of training")
     left.legend(frameon=False, markerscale=3)
     figure.savefig(figure_path, dpi=120)
 
