@@ -147,7 +147,10 @@ def as_markdown(results: dict[str, Any]) -> str:
     for kind in KINDS:
         lines += [f"**{kind}**", "", "| method | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
         rows = {name: [found[kind]] for name, found in results["classical"].items()}
-        rows |= {name: [run[kind] for run in seeds.values()] for name, seeds in results["networks"].items()}
+        rows |= {
+            f"{name}, {len(seeds)} run(s)": [run[kind] for run in seeds.values()]
+            for name, seeds in results["networks"].items()
+        }
         for name, runs in rows.items():
             told = {
                 key: over([run[key] for run in runs], 2 if "hz" in key and "bound" not in key else 1) for key in runs[0]

@@ -83,9 +83,9 @@ def main() -> None:
     made = rat_losses(clean, options.only)
     file = options.out / "alignment_learned.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"networks": {}}
-    sets = tests(options.transients, clean)
+    sets = tests(options.transients, clean) if options.seeds else {}
     print(f"{time.process_time():.0f} s", flush=True)
-    pool = drawn(rat_source(clean), TRANSIENTS, seed=7)
+    pool = drawn(rat_source(clean), TRANSIENTS, seed=7) if options.seeds else None
     for seed in options.seeds:
         for name, loss in made.items():
             run, spent = estimator(name, loss, pool, seed, options)
@@ -133,7 +133,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"`python benchmarks/alignment_learned.py`, {results['transients']} transients; Hz, °; "
         f"outlier: {results['outlier']}. Rows of classical methods: `results/alignment.json`. Networks: mean ± SD "
-        "over random initialisations. Flagged: beyond the range of training, by the likeness.", "",
+        "over runs with different random starts. Flagged: beyond the range of training, by the likeness.", "",
         "| method (samples) | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|",
     ]  # fmt: skip
     for name, n in CLASSICAL:
@@ -153,7 +153,7 @@ def as_markdown(results: dict[str, Any]) -> str:
             ]  # fmt: skip
             flagged = [100 * row[2]["flagged_beyond_range"] for row in rows]
             spent = min(run["ms_per_transient"][steps]["all_cores"] for run in seeds.values())
-            label = f"{name} ({n})" + (f" + {steps} steps" if steps != "0" else "")
+            label = f"{name} ({n})" + (f" + {steps} steps" if steps != "0" else "") + f", {len(seeds)} run(s)"
             last = f"{over(flagged, 0)} | {spent:.2f}"
             lines.append(f"| {label} | " + " | ".join(cells(rows, results["transients"])) + f" | {last} |")
     for name, (everything, clean, spoiled) in PUBLISHED.items():
