@@ -18,6 +18,7 @@ from diffmrs.learn import (
     PRESETS,
     ConvNeXt1D,
     Mixer1D,
+    PooledCNN,
     ResNet1D,
     Subspace,
     Transformer1D,
@@ -34,6 +35,7 @@ TINY = {
     "mixer": Mixer1D(patch=4, width=4, depth=1, token_width=3, channel_width=5, dropout=0.3),
     "mlp": MLP(widths=(6, 4), activation="silu", dropout=0.3),
     "mlp per channel": MLP(widths=(6, 4), activation="elu", per_channel=True),
+    "pooled": PooledCNN(channels=(3, 4), kernel=3, widths=(5,), activation="tanh", dropout=0.3),
     "resnet": ResNet1D(stem=(4,), narrow=(3, 3), wide=(4, 5), blocks=1, dropout=0.3),
     "subspace": Subspace(n_components=4, widths=(6,), dropout=0.3),
     "transformer": Transformer1D(patch=4, width=4, depth=1, heads=2, hidden=5, dropout=0.3),
@@ -54,6 +56,7 @@ def test_one_network_from_every_side(name):
     """Shape, batches and gradients in one compilation, for that takes the time."""
     network = built(name)
     graph, params, rest = nnx.split(network, nnx.Param, ...)
+    hash(graph)  # training makes it a static argument
     batch = signals()
 
     weights = jax.random.normal(jax.random.key(2), (BATCH, network.n_features))
@@ -221,6 +224,8 @@ def test_bad_numbers_and_names_are_refused():
         lambda: ConvNeXt1D(kernel=4),
         lambda: Mixer1D().build(8, 2, nnx.Rngs(0)),
         lambda: MLP().build(0, 2, nnx.Rngs(0)),
+        lambda: PooledCNN().build(3, 2, nnx.Rngs(0)),
+        lambda: PooledCNN(pool=0),
         lambda: ResNet1D(wide=(4,)),
         lambda: Subspace().build(8, 2, nnx.Rngs(0)),
         lambda: Transformer1D(width=10, heads=4),

@@ -12,6 +12,7 @@ try:
         PRESETS,
         ConvNeXt1D,
         Mixer1D,
+        PooledCNN,
         ResNet1D,
         Subspace,
         Transformer1D,
@@ -36,16 +37,11 @@ try:
     from diffmrs.learn.macromolecule_lines import lines_basis
     from diffmrs.learn.mode import Mode, find_mode, gauss_newton
     from diffmrs.learn.network import Network
+    from diffmrs.learn.offset_decoders import CreatineLine, ProfiledTransient, ReferenceTransient
+    from diffmrs.learn.offset_regression import OffsetRegression, estimate_in_turn
     from diffmrs.learn.posterior import PosteriorNetwork
     from diffmrs.learn.published import Reconstruction, reconstruction
-    from diffmrs.learn.registration import (
-        PUBLISHED_WINDOW_PPM,
-        CreatineLine,
-        OffsetLoss,
-        ProfiledTransient,
-        ReferenceTransient,
-        estimate_offsets,
-    )
+    from diffmrs.learn.registration import PUBLISHED_WINDOW_PPM, OffsetLoss, estimate_offsets
     from diffmrs.learn.regularised import Constant, ThroughMode, steered, steered_mode, steering_outputs
     from diffmrs.learn.scene import Scene, Seen
     from diffmrs.learn.subspace import fitted_subspace
@@ -78,6 +74,8 @@ __all__ = [
     "Network",
     "NetworkInput",
     "OffsetLoss",
+    "OffsetRegression",
+    "PooledCNN",
     "PopulationSource",
     "PosteriorLoss",
     "PosteriorNetwork",
@@ -104,6 +102,7 @@ __all__ = [
     "decoder_for",
     "draw_examples",
     "encoder_spec",
+    "estimate_in_turn",
     "estimate_offsets",
     "find_mode",
     "fitted_subspace",

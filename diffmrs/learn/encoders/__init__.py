@@ -4,6 +4,7 @@ from diffmrs.learn.encoders.cnn import CNN
 from diffmrs.learn.encoders.convnext import ConvNeXt1D
 from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
+from diffmrs.learn.encoders.pooled import PooledCNN
 from diffmrs.learn.encoders.registry import ENCODERS, PRESETS, encoder_spec, spec_from_json, spec_to_json
 from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.subspace import Subspace, subspace_of
@@ -16,6 +17,7 @@ __all__ = [
     "PRESETS",
     "ConvNeXt1D",
     "Mixer1D",
+    "PooledCNN",
     "ResNet1D",
     "Subspace",
     "Transformer1D",

@@ -40,7 +40,9 @@ def _as_flax_calls_it(
 
 def conv(in_features: int, features: int, taps: int, stride: int = 1, **options: Any) -> nnx.Conv:
     """A layer of flax that convolves by `convolve`. Not padded unless `padding` says [(before, after)]."""
-    options = {"padding": "VALID"} | options
+    padding = options.pop("padding", "VALID")
+    # A list would make the graph of the network unfit for a static argument of `jit`, as which training takes it.
+    options["padding"] = padding if isinstance(padding, str) else tuple(map(tuple, padding))
     return nnx.Conv(
         in_features, features, (taps,), strides=(stride,), conv_general_dilated=_as_flax_calls_it, **options
     )

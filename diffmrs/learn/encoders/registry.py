@@ -9,17 +9,19 @@ from diffmrs.learn.encoders.cnn import CNN
 from diffmrs.learn.encoders.convnext import ConvNeXt1D
 from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
+from diffmrs.learn.encoders.pooled import PooledCNN
 from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.subspace import Subspace
 from diffmrs.learn.encoders.transformer import Transformer1D
 
-Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | ResNet1D | Subspace | Transformer1D
+Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | PooledCNN | ResNet1D | Subspace | Transformer1D
 
 ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,
     "convnext": ConvNeXt1D,
     "mixer": Mixer1D,
     "mlp": MLP,
+    "pooled": PooledCNN,
     "resnet": ResNet1D,
     "subspace": Subspace,
     "transformer": Transformer1D,
@@ -31,6 +33,7 @@ PRESETS: dict[str, Encoder] = {
     "convnext-small": ConvNeXt1D(depths=(2, 2, 2), widths=(24, 48, 96)),
     "mixer-small": Mixer1D(width=64, depth=4, token_width=64, channel_width=128),
     "mlp-dq": MLP(widths=(768, 512, 256, 128, 64, 32, 16, 8), per_channel=True),
+    "mlp-tapper": MLP(widths=(1024, 512), activation="relu"),
     "resnet-small": ResNet1D(narrow=(8, 16, 32), wide=(32, 64, 128), blocks=2),
     "transformer-small": Transformer1D(width=64, depth=2, hidden=128),
 }
