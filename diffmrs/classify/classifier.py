@@ -77,7 +77,9 @@ class Classifier:
         return activation_maps(self.network, points)
 
 
-def train_classifier(spectra: Labelled, options: ClassifierOptions = ClassifierOptions(), *, seed: int = 0) -> Classifier:
+def train_classifier(
+    spectra: Labelled, options: ClassifierOptions = ClassifierOptions(), *, seed: int = 0
+) -> Classifier:
     """Train a classifier on spectra of several patients.
 
     Patients are set aside by which the loss is watched; no spectrum of theirs is trained on, distilled or mixed.

@@ -92,9 +92,7 @@ def distilled(
     return sure_of(np.stack(probabilities), spectra.label, distillation)
 
 
-def sure_of(
-    probability: np.ndarray, label: np.ndarray, distillation: Distillation
-) -> tuple[np.ndarray, np.ndarray]:
+def sure_of(probability: np.ndarray, label: np.ndarray, distillation: Distillation) -> tuple[np.ndarray, np.ndarray]:
     """The spectra to keep, from what a network said of them.
 
     Args:

@@ -97,8 +97,8 @@ class LabelledSource:
         """One of the spectra."""
         where = jax.random.uniform(jax.random.fold_in(key, self.salt), (), self.reached.dtype)
         row = jnp.minimum(jnp.searchsorted(self.reached, where, side="right"), self.reached.shape[0] - 1)
-        points = self.points[row]
-        return Example(jax.lax.complex(points, jnp.zeros_like(points)), jnp.ones((), points.dtype), None, self.target[row])
+        points, target = self.points[row], self.target[row]
+        return Example(jax.lax.complex(points, jnp.zeros_like(points)), jnp.ones((), points.dtype), None, target)
 
 
 def labelled_source(

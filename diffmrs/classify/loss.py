@@ -3,7 +3,8 @@ r"""Losses of a classifier: cross-entropy, label smoothing, and one that bears w
 $$L = \sum_c t_c\, \frac{1 - p_c^q}{q}, \qquad t_c = (1 - \epsilon)\, y_c + \epsilon / 2$$
 
 The generalised cross-entropy of Zhang & Sabuncu (2018, NeurIPS): $q \to 0$ is the cross-entropy, $q = 1$ the mean
-absolute error, which a wrong label pulls at no harder than a right one. $\epsilon$ smooths labels (Szegedy et al. 2016).
+absolute error, which a wrong label pulls at no harder than a right one. $\epsilon$ smooths labels (Szegedy et al.
+2016).
 """
 
 from dataclasses import dataclass

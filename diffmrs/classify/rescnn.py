@@ -64,7 +64,7 @@ class ResCNN:
         return ResCNNNetwork(self, rngs)
 
 
-REDUCED = ResCNN(filters=(4, 4, 8, 8, 16, 16, 32, 32), taps=16)
+REDUCED = ResCNN(filters=(4, 4, 8, 8, 16, 16, 32, 32), taps=8)
 
 
 class ResCNNNetwork(nnx.Module):
@@ -137,7 +137,7 @@ class _Block(nnx.Module):
 
 
 def _conv(before: int, filters: int, taps: int, stride: int, rngs: nnx.Rngs, *, late: bool = False) -> nnx.Conv:
-    """A convolution that keeps the middle of the spectrum in the middle: an even one leans left, then (`late`) right."""
+    """A convolution that keeps the middle in the middle: one of even length leans left, the next (`late`) right."""
     low = (taps - 1) // 2
     high = taps - 1 - low
     around = (low, high) if stride == 1 else (low, high - (taps + 1) % 2)

@@ -1,9 +1,10 @@
 r"""A cohort of patients with voxels of healthy brain, oedema and tumour, and labels some of which are wrong.
 
-A voxel holds tissues side by side, $a = \sum_\tau v_\tau\, c_\tau$, with concentrations of the tissue that differ between
-patients and, less, between voxels of one. Tumour patients have voxels along a line through the tumour's edge; beyond it
-lies oedema. Others have healthy brain, and some a lesion of oedema alone. The true label says on which side of the edge
-a voxel lies; the given one is that of a region drawn by hand: wrong labels crowd where tumour and brain meet.
+A voxel holds tissues side by side, $a = \sum_\tau v_\tau\, c_\tau$, with concentrations of the tissue that differ
+between patients and, less, between voxels of one. Tumour patients have voxels along a line through the tumour's edge;
+beyond it lies oedema. Others have healthy brain, and some a lesion of oedema alone. The true label says on which side
+of the edge a voxel lies; the given one is that of a region drawn by hand: wrong labels crowd where tumour and brain
+meet.
 """
 
 from dataclasses import dataclass, replace
@@ -62,12 +63,12 @@ class Cohort:
     voxels: int = 16
     tumour_patients: float = 0.55
     lesions: float = 0.5
-    purity: tuple[float, float] = (0.3, 1.0)
+    purity: tuple[float, float] = (0.2, 0.9)
     wrong: float = 0.2
     at_border: float = 0.6
-    patient_spread: float = 0.2
+    patient_spread: float = 0.25
     voxel_spread: float = 0.15
-    snr: float = 10.0
+    snr: float = 7.0
     snr_spread: float = 0.4
     shift_hz: float = 2.0
     gaussian_hz: tuple[float, float] = (3.0, 9.0)
@@ -241,9 +242,7 @@ def _spectra(
             gaussian_variance_hz2=drawn.gaussian_variance_hz2 + numbers["gaussian_hz"] ** 2,
         )
         snr = LogNormal(numbers["snr"], 0.0)
-        made = simulate_around(
-            key_rest, parameters, basis_fid, model, snr=snr, baseline=baseline, artefacts=artefacts
-        )
+        made = simulate_around(key_rest, parameters, basis_fid, model, snr=snr, baseline=baseline, artefacts=artefacts)
         return made.fid
 
     return over_voxels(one, voxels, (disturbances, basis_fid))

@@ -59,17 +59,18 @@ TUMOUR = Composition(
     (
         Change(
             ("NAA", "NAAG"), 0.30, 0.45,
-            "Kinoshita & Yokota 1997 (NMR Biomed 10:2): none where no neurons are; with tCho as below tCho/tNAA is 1.0, "
-            "around the 0.8 that parted grades II and III in Stadlbauer et al. 2006 (Radiology 238:958)",
+            "Kinoshita & Yokota 1997 (NMR Biomed 10:2): none where no neurons are; with tCho as below tCho/tNAA is 1.0, near "
+            "the 0.8 that parted grades II and III in Stadlbauer et al. 2006 (Radiology 238:958)",
         ),
         Change(
             ("GPC", "PCho"), 1.7, 0.40,
-            "Howe et al. 2003 (MRM 49:223): above normal white matter, rising with grade, most variable in glioblastoma; "
-            "size ours",
+            "Howe et al. 2003 (MRM 49:223): above normal white matter, rising with grade, most variable in "
+            "glioblastoma; size ours",
         ),
         Change(
             ("Cr", "PCr"), 0.65, 0.35,
-            "Kinoshita & Yokota 1997: falls with malignancy; Stadlbauer et al. 2006: around 7 mM in grade III; size ours",
+            "Kinoshita & Yokota 1997: falls with malignancy; Stadlbauer et al. 2006: around 7 mM in grade III; size "
+            "ours",
         ),
         Change(
             ("Lac",), 5.7, 0.8,
@@ -81,7 +82,8 @@ TUMOUR = Composition(
         ),
         Change(
             ("Ins",), 1.1, 0.5,
-            "Howe et al. 2003: high in grade II; Righi et al. 2010 (Int J Oncol 36:301): low in glioblastoma; size ours",
+            "Howe et al. 2003: high in grade II; Righi et al. 2010 (Int J Oncol 36:301): low in glioblastoma; size "
+            "ours",
         ),
         Change(("Ala", "PE"), 1.5, 0.5, "Kinoshita & Yokota 1997: rise with malignancy; size ours"),
         Change(("Glu", "GABA", "Asp"), 0.6, 0.35, "ours: transmitters of neurons, which are fewer"),
