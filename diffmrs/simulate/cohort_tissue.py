@@ -59,8 +59,8 @@ TUMOUR = Composition(
     (
         Change(
             ("NAA", "NAAG"), 0.30, 0.45,
-            "Kinoshita & Yokota 1997 (NMR Biomed 10:2): none where no neurons are; with tCho as below tCho/tNAA is 1.0, near "
-            "the 0.8 that parted grades II and III in Stadlbauer et al. 2006 (Radiology 238:958)",
+            "Kinoshita & Yokota 1997 (NMR Biomed 10:2): none where no neurons are; with tCho as below tCho/tNAA is "
+            "1.0, near the 0.8 that parted grades II and III in Stadlbauer et al. 2006 (Radiology 238:958)",
         ),
         Change(
             ("GPC", "PCho"), 1.7, 0.40,
