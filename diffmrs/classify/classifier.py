@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from diffmrs.classify.distillation import Distillation, distilled
+from diffmrs.classify.distillation import Distillation, first_opinions, sure_of
 from diffmrs.classify.folds import patient_folds
 from diffmrs.classify.labelled import Labelled, labelled_source, one_hot
 from diffmrs.classify.loss import ClassLoss
@@ -62,11 +62,13 @@ class Classifier:
         network: trained.
         history: of the training.
         kept: numbers of the spectra it was trained on, among those that were given.
+        opinions: of the first network; None without distillation. [epochs, training spectra]
     """
 
     network: Any
     history: list[Progress]
     kept: np.ndarray
+    opinions: np.ndarray | None = None
 
     def probability(self, points: np.ndarray) -> np.ndarray:
         """Probability of tumour of each spectrum. [spectra]"""
@@ -78,7 +80,11 @@ class Classifier:
 
 
 def train_classifier(
-    spectra: Labelled, options: ClassifierOptions = ClassifierOptions(), *, seed: int = 0
+    spectra: Labelled,
+    options: ClassifierOptions = ClassifierOptions(),
+    *,
+    seed: int = 0,
+    opinions: np.ndarray | None = None,
 ) -> Classifier:
     """Train a classifier on spectra of several patients.
 
@@ -88,32 +94,32 @@ def train_classifier(
         spectra: with labels, which may be wrong here and there.
         options: how.
         seed: of the weights, of who is set aside and of all that is drawn.
+        opinions: of a first network for distillation, those of an earlier classifier of the same seed and spectra;
+            they are made when absent. [epochs, training spectra]
 
     Raises:
         InputError: fewer than two patients of either kind, or a spectrum length that the network cannot take.
     """
     rng = np.random.default_rng([seed, 8])
-    inner = patient_folds(spectra, max(2, round(1 / options.inner)), seed=int(rng.integers(2**31)))
+    split, first, blend, order, weights = (int(rng.integers(2**31)) for _ in range(5))
+    inner = patient_folds(spectra, max(2, round(1 / options.inner)), seed=split)
     watched = np.isin(spectra.patient, inner[0])
     kept = np.flatnonzero(~watched)
-    judged = spectra.rows(watched)
+    judged, used = spectra.rows(watched), spectra.rows(kept)
     validation = labelled_source(judged.points, one_hot(judged.label), oversample=options.oversample)
     training = replace(options.training, seed=0)
     if options.distillation is not None:
-        chosen, labels = distilled(
-            spectra.rows(kept), options.distillation, options.network, training, options.loss, validation,
-            seed=int(rng.integers(2**31)), capacity=options.capacity,
-        )  # fmt: skip
-        kept = kept[chosen]
-        used = spectra.rows(kept).with_label(labels)
-    else:
-        used = spectra.rows(kept)
+        if opinions is None:
+            opinions = first_opinions(
+                used, options.distillation.epochs, options.network, training, options.loss, validation,
+                seed=first, capacity=options.capacity,
+            )  # fmt: skip
+        chosen, labels = sure_of(opinions, used.label, options.distillation)
+        kept, used = kept[chosen], used.rows(chosen).with_label(labels)
     points, target = used.points, one_hot(used.label)
     if options.mixing is not None:
-        points, target = mixed(used, options.mixing, rng)
-    source = labelled_source(
-        points, target, oversample=options.oversample, salt=int(rng.integers(2**31)), capacity=options.capacity
-    )
-    network = options.network.build(spectra.points.shape[1], nnx.Rngs(int(rng.integers(2**31))))
+        points, target = mixed(used, options.mixing, np.random.default_rng(blend))
+    source = labelled_source(points, target, oversample=options.oversample, salt=order, capacity=options.capacity)
+    network = options.network.build(spectra.points.shape[1], nnx.Rngs(weights))
     network, history = train(network, options.loss, source, training, validation=validation)
-    return Classifier(network, history, kept)
+    return Classifier(network, history, kept, opinions)

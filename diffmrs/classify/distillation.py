@@ -50,9 +50,9 @@ class Distillation:
             raise InputError(f"least of distillation is {self.least:g}; it must be a share above 0")
 
 
-def distilled(
+def first_opinions(
     spectra: Labelled,
-    distillation: Distillation,
+    epochs: int,
     network: Any,
     training: Training,
     loss: Any,
@@ -60,22 +60,21 @@ def distilled(
     *,
     seed: int,
     capacity: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the spectra to keep.
+) -> np.ndarray:
+    """What a first network says of the spectra that it is trained on, after each epoch.
 
     Args:
         spectra: training spectra, none of the patients that are held out.
-        distillation: what is kept.
-        network: specification of the first network.
-        training: batch and learning rate of the first network count; it is trained for epochs, each with a fresh
-            optimiser.
-        loss: of the first network.
+        epochs: how many; each begins with a fresh optimiser.
+        network: specification of the network.
+        training: its batch and learning rate count.
+        loss: what is minimised.
         validation: spectra whose loss is shown.
-        seed: of the first network.
+        seed: of the network and its batches.
         capacity: see `labelled_source`.
 
     Returns:
-        Numbers of the spectra that are kept, rising, and their labels.
+        Probability of tumour. [epochs, spectra]
     """
     count = spectra.points.shape[0]
     steps = -(-count // training.batch)
@@ -83,13 +82,12 @@ def distilled(
     rng = np.random.default_rng([seed, 88])
     first = network.build(spectra.points.shape[1], nnx.Rngs(int(rng.integers(2**31))))
     probabilities = []
-    for _ in range(distillation.epochs):
-        source = labelled_source(
-            spectra.points, one_hot(spectra.label), salt=int(rng.integers(2**31)), capacity=capacity
-        )
+    for _ in range(epochs):
+        salt = int(rng.integers(2**31))
+        source = labelled_source(spectra.points, one_hot(spectra.label), salt=salt, capacity=capacity)
         first, _ = train(first, loss, source, epoch, validation=validation)
         probabilities.append(tumour_probability(first, spectra.points))
-    return sure_of(np.stack(probabilities), spectra.label, distillation)
+    return np.stack(probabilities)
 
 
 def sure_of(probability: np.ndarray, label: np.ndarray, distillation: Distillation) -> tuple[np.ndarray, np.ndarray]:

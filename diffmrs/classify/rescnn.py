@@ -64,7 +64,7 @@ class ResCNN:
         return ResCNNNetwork(self, rngs)
 
 
-REDUCED = ResCNN(filters=(4, 4, 8, 8, 16, 16, 32, 32), taps=8)
+REDUCED = ResCNN(filters=(4, 4, 8, 8, 16, 16, 32, 32), taps=8, dropout=0.2)  # for a CPU
 
 
 class ResCNNNetwork(nnx.Module):
