@@ -6,7 +6,8 @@ wrong labels, split and weights. Beside the networks: support vectors, a random 
 true labels, and what the true concentrations themselves tell.
 
 Reduced size (default): 60 patients of 16 spectra to train on, 200 to judge, a network of 1/4 of the channels, taps
-of length 8 and dropout 0.2, 200 steps at 3e-3. `--full`: 435 patients, the published network, 6300 steps; for an accelerator.
+of length 8 and dropout 0.2, 200 steps at 3e-3. `--full`: 435 patients, the published network, 6300 steps; for an
+accelerator.
 
 Usage: python benchmarks/tumour_cohort.py [--seeds 5] [--full] [--checkpoints DIR] [--only-table]
 """

@@ -33,6 +33,7 @@ from diffmrs.simulate.spectra import simulate_around
 
 _EDGE = 4.0  # steepness of the tumour's edge: at 0.25 beyond it a quarter of the voxel is tumour
 _OEDEMA_WIDTH = 0.8  # how far oedema reaches, in the same unit
+_EACH = 0.15  # logarithm of width and of signal-to-noise ratio between voxels of a patient, standard deviation
 _MOST_WRONG = 0.95  # no voxel's label is wrong more often
 
 
@@ -153,7 +154,9 @@ def draw_composition(key: Array, basis: Basis, cohort: Cohort) -> dict[str, Arra
         Those of `SimulatedCohort` without the spectra, and `shift_hz`, `gaussian_hz`, `snr`; voxels in one row.
     """
     median, log_sd = tissue_amplitudes(basis)
-    drawn = jax.vmap(partial(_patient, cohort, median, log_sd))(jax.random.split(key, cohort.patients))
+    # Compiled once for all numbers of patients and of wrong labels.
+    alike = replace(cohort, patients=2, wrong=0.0)
+    drawn = dict(_patients(jax.random.split(key, cohort.patients), alike, median, log_sd))
     drawn["patient"] = jnp.broadcast_to(jnp.arange(cohort.patients)[:, None], (cohort.patients, cohort.voxels))
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in drawn.items()}
     chance = wrong_chance(flat.pop("closeness"), cohort)
@@ -173,38 +176,45 @@ def wrong_chance(closeness: Float[Array, " spectra"], cohort: Cohort) -> Float[A
     return jnp.minimum(cohort.wrong * (1 - cohort.at_border + cohort.at_border * crowd), _MOST_WRONG)
 
 
-def _patient(cohort: Cohort, median: np.ndarray, log_sd: np.ndarray, key: Array) -> dict[str, Array]:
+@partial(jax.jit, static_argnames="cohort")
+def _patients(keys: Array, cohort: Cohort, median: Any, log_sd: Any) -> dict[str, Array]:
+    return jax.vmap(partial(_patient, cohort, median, log_sd))(keys)
+
+
+def _patient(cohort: Cohort, median: Any, log_sd: Any, key: Array) -> dict[str, Array]:
     """The voxels of one patient, [voxels, ...] each."""
-    keys = iter(jax.random.split(key, 16))
     voxels, members = cohort.voxels, median.shape[1]
-    ill = jax.random.uniform(next(keys), ()) < cohort.tumour_patients
-    lesion = jax.random.uniform(next(keys), ()) < cohort.lesions
-    purity = jax.random.uniform(next(keys), (), minval=cohort.purity[0], maxval=cohort.purity[1])
-    swelling = jax.random.uniform(next(keys), ())
+    key_even, key_normal, key_members = jax.random.split(key, 3)
+    # Few calls: each of them takes long to compile.
+    even = jax.random.uniform(key_even, (5 + voxels,))
+    normal = jax.random.normal(key_normal, (2 + 3 * voxels,))
+    of_members = jax.random.normal(key_members, (3 + 1 + voxels, members))
+    ill_at, lesion_at, pure_at, width_at, swelling = even[:5]
+    shift, loud = normal[:2]
+    shift_each, width_each, loud_each = normal[2:].reshape(3, voxels)
+
+    ill, lesion = ill_at < cohort.tumour_patients, lesion_at < cohort.lesions
+    purity = cohort.purity[0] + (cohort.purity[1] - cohort.purity[0]) * pure_at
     # Along a line through the edge of the tumour, positive inside; of a lesion, likewise.
-    depth = jax.random.uniform(next(keys), (voxels,), minval=-1.0, maxval=2.0)
+    depth = 3 * even[5:] - 1
     inside = jax.nn.sigmoid(_EDGE * depth)
     tumour = jnp.where(ill, purity * inside, 0.0)
     around = jnp.exp(-0.5 * (jnp.minimum(depth, 0) / _OEDEMA_WIDTH) ** 2) * swelling
     oedema = jnp.where(ill, (1 - tumour) * around, jnp.where(lesion, inside * swelling, 0.0))
     fractions = jnp.stack([1 - tumour - oedema, oedema, tumour], axis=1)
 
-    of_tissue = median * jnp.exp(log_sd * jax.random.normal(next(keys), (3, members)))
-    own = jnp.exp(cohort.patient_spread * jax.random.normal(next(keys), (1, members)))
-    local = jnp.exp(cohort.voxel_spread * jax.random.normal(next(keys), (voxels, members)))
-    low, high = cohort.gaussian_hz
-    width = jax.random.uniform(next(keys), (), minval=low, maxval=high)
-    shift = cohort.shift_hz * jax.random.normal(next(keys), ())
+    of_tissue = median * jnp.exp(log_sd * of_members[:3])
+    own = jnp.exp(cohort.patient_spread * of_members[3:4])
+    local = jnp.exp(cohort.voxel_spread * of_members[4:])
+    width = cohort.gaussian_hz[0] + (cohort.gaussian_hz[1] - cohort.gaussian_hz[0]) * width_at
     return {
         "true_label": jnp.where(ill & (depth > 0), 1, 0),
         "fractions": fractions,
         "amplitude": (fractions @ of_tissue) * own * local,
         "closeness": jnp.where(ill, 4 * inside * (1 - inside), jnp.where(lesion, inside * swelling, 0.0)),
-        "shift_hz": shift + 0.5 * cohort.shift_hz * jax.random.normal(next(keys), (voxels,)),
-        "gaussian_hz": width * jnp.exp(0.15 * jax.random.normal(next(keys), (voxels,))),
-        "snr": cohort.snr
-        * jnp.exp(cohort.snr_spread * jax.random.normal(next(keys), ()))
-        * jnp.exp(0.15 * jax.random.normal(next(keys), (voxels,))),
+        "shift_hz": cohort.shift_hz * (shift + 0.5 * shift_each),
+        "gaussian_hz": width * jnp.exp(_EACH * width_each),
+        "snr": cohort.snr * jnp.exp(cohort.snr_spread * loud + _EACH * loud_each),
     }
 
 
