@@ -22,40 +22,54 @@ def weighted_auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray | None
         The area; NaN where there is only one class.
     """
     weight = np.ones(label.size) if weight is None else weight
-    _, rank = np.unique(score, return_inverse=True)
-    ill = np.bincount(rank, weights=weight * (label == 1))
-    well = np.bincount(rank, weights=weight * (label == 0))
-    pairs = ill.sum() * well.sum()
-    return float(ill @ (np.cumsum(well) - 0.5 * well) / pairs) if pairs > 0 else float("nan")
+    return float(_areas(label, score, weight[None])[0])
 
 
-def measures(
-    label: np.ndarray, probability: np.ndarray, patient: np.ndarray, weight: np.ndarray | None = None
-) -> dict[str, float]:
+def measures(label: np.ndarray, probability: np.ndarray, patient: np.ndarray) -> dict[str, float]:
     """Measures of voxels and, from the mean probability over their voxels, of patients.
 
     Args:
         label: what is held to be true, 0 or 1. [spectra]
         probability: of tumour; above one half counts as tumour. [spectra]
         patient: [spectra]
-        weight: how often each patient counts, in the order of the sorted patients; once when absent. [patients]
 
     Returns:
         `MEASURES`; NaN where a class is empty. A patient counts as ill when most of its voxels are labelled so.
     """
-    names, which = np.unique(patient, return_inverse=True)
-    times = np.ones(names.size) if weight is None else weight
-    each = times[which]
-    found, mean = probability >= 0.5, patient_means(probability, patient)
-    ill = patient_labels(label, patient)
-    return {
-        "auc": weighted_auc(label, probability, each),
-        "sensitivity": _share(found, each * (label == 1)),
-        "specificity": _share(~found, each * (label == 0)),
-        "accuracy": _share(found == (label == 1), each),
-        "patient_auc": weighted_auc(ill, mean, times),
-        "patient_accuracy": _share((mean >= 0.5) == (ill == 1), times),
-    }
+    found = _measured(label, probability, patient, np.ones((1, np.unique(patient).size)))
+    return dict(zip(MEASURES, found[0].tolist(), strict=True))
+
+
+def _measured(label: np.ndarray, probability: np.ndarray, patient: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """`MEASURES` with each patient counted so many times: [draws, patients] to [draws, measures]."""
+    _, which = np.unique(patient, return_inverse=True)
+    found, ill = probability >= 0.5, label == 1
+    mean, ill_patient = patient_means(probability, patient), patient_labels(label, patient)
+
+    def of_patients(spectra: np.ndarray) -> np.ndarray:
+        return times @ np.bincount(which, weights=spectra, minlength=times.shape[1])
+
+    with np.errstate(invalid="ignore"):
+        columns = (
+            _areas(label, probability, times[:, which]),
+            of_patients(found & ill) / of_patients(ill),
+            of_patients(~found & ~ill) / of_patients(~ill),
+            of_patients(found == ill) / of_patients(np.ones(label.size)),
+            _areas(ill_patient, mean, times),
+            times @ ((mean >= 0.5) == (ill_patient == 1)) / times.sum(axis=1),
+        )
+    return np.stack(columns, axis=1)
+
+
+def _areas(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve for each row of weights, [draws, spectra]."""
+    order = np.argsort(score, kind="stable")
+    ranked, counted = label[order], weight[:, order]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(score[order]) != 0]))
+    ill, well = (np.add.reduceat(counted * (ranked == kind), starts, axis=1) for kind in (1, 0))
+    above = np.sum(ill * (np.cumsum(well, axis=1) - 0.5 * well), axis=1)
+    pairs = ill.sum(axis=1) * well.sum(axis=1)
+    return np.where(pairs > 0, above / np.where(pairs > 0, pairs, 1), np.nan)
 
 
 def compared(
@@ -91,13 +105,12 @@ def compared(
         raise InputError(f"there is no classifier {against!r} to compare with; there are {', '.join(probabilities)}")
     rng = np.random.default_rng(seed)
     count = np.unique(patient).size
-    weights = [None, *(rng.multinomial(count, np.full(count, 1 / count)).astype(float) for _ in range(draws))]
-    table = {}  # [draws + 1, runs, measures]; the first row is the sample itself
-    for name, rows in probabilities.items():
-        runs = np.atleast_2d(rows)
-        table[name] = np.array(
-            [[list(measures(label, run, patient, weight).values()) for run in runs] for weight in weights]
-        )
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+    times = np.concatenate([np.ones((1, count)), drawn])  # the sample itself first
+    table = {
+        name: np.stack([_measured(label, run, patient, times) for run in np.atleast_2d(rows)], axis=1)
+        for name, rows in probabilities.items()
+    }  # [draws + 1, runs, measures]
     base = table[against].mean(axis=1)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, values in table.items():
@@ -119,8 +132,3 @@ def compared(
             for k, measure in enumerate(MEASURES)
         }
     return found
-
-
-def _share(right: np.ndarray, weight: np.ndarray) -> float:
-    whole = weight.sum()
-    return float(weight[right].sum() / whole) if whole > 0 else float("nan")

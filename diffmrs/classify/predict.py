@@ -16,25 +16,27 @@ _CHUNK = 256  # spectra per compiled call
 
 def tumour_probability(network: Any, points: np.ndarray) -> np.ndarray:
     """Probability of tumour of each spectrum. [spectra]"""
-    return _chunked(network, points, maps=False)[:, 1]
+    return _chunked(network, points, 0)
 
 
 def activation_maps(network: Any, points: np.ndarray) -> np.ndarray:
     """Class activation map of each spectrum, see `ResCNNNetwork.activation`. [spectra, points]"""
-    return _chunked(network, points, maps=True)
+    return _chunked(network, points, 1)
 
 
-def _chunked(network: Any, points: np.ndarray, *, maps: bool) -> np.ndarray:
+def _chunked(network: Any, points: np.ndarray, which: int) -> np.ndarray:
     if not len(points):
         raise InputError("there are no spectra to classify")
     graph, params, rest = nnx.split(network, nnx.Param, ...)
     padded = np.concatenate([points, np.zeros((-len(points) % _CHUNK, points.shape[1]))]).astype(np.float32)
     pieces = [jnp.asarray(padded[start : start + _CHUNK]) for start in range(0, len(padded), _CHUNK)]
-    found = [np.asarray(_answers(piece, params, rest, graph, maps)) for piece in pieces]
+    found = [np.asarray(_answers(piece, params, rest, graph)[which]) for piece in pieces]
     return np.concatenate(found)[: len(points)]
 
 
-@partial(jax.jit, static_argnames=("graph", "maps"))
-def _answers(points: Array, params: Any, rest: Any, graph: Any, maps: bool) -> Array:
+@partial(jax.jit, static_argnames="graph")
+def _answers(points: Array, params: Any, rest: Any, graph: Any) -> tuple[Array, Array]:
+    """Probability and map: compiled together, as compiling takes longer than computing both."""
     network = nnx.merge(graph, params, rest, copy=True)
-    return network.activation(points[..., None]) if maps else jax.nn.softmax(network(points[..., None]))
+    signal = points[..., None]
+    return jax.nn.softmax(network(signal))[:, 1], network.activation(signal)
