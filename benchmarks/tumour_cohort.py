@@ -29,11 +29,13 @@ from diffmrs.classify import (
     Distillation,
     Labelled,
     Mixing,
+    PpmPoints,
     baseline_probability,
     compared,
     points_of,
     train_classifier,
     weighted_auc,
+    window_importance,
 )
 from diffmrs.classify.classifier import PUBLISHED_TRAINING
 from diffmrs.io import read_basis
@@ -52,6 +54,7 @@ VARIANTS = {
     "label smoothing": {"loss": ClassLoss(smoothing=0.1)},
     "robust loss": {"loss": ClassLoss(q=0.7)},
 }
+LINES = {"lipids 0.9": 0.9, "Lac, lipids 1.3": 1.3, "NAA 2.0": 2.01, "Cr 3.0": 3.03, "Cho 3.2": 3.21, "none 4.2": 4.2}
 TEST_KEY = 1_000_003
 
 
@@ -122,6 +125,9 @@ def _run(made: dict, test: dict, base: ClassifierOptions, seed: int, *, clean: b
         found[f"kept: {name}"] = np.array([classifier.kept.size / wrong.size, wrong[classifier.kept].mean()])
         if name in ("plain", "both (published)", "true labels"):
             maps = classifier.activation(test["points"])
+            found[f"importance: {name}"] = np.stack(
+                window_importance(classifier.probability, test["points"], test["true_label"], PpmPoints().ppm)
+            )
             found[f"map: {name}"] = np.stack([maps[test["true_label"] == c].mean(axis=0) for c in (0, 1)])
     for name in ("svm", "forest"):
         found[name] = baseline_probability(name, spectra, test["points"], seed=seed)
@@ -154,7 +160,38 @@ def _table(folder: Path, test: dict, seeds: int, basis: object, cohort: Cohort) 
                 test["true_label"], clean, test["patient"], against="true labels", draws=300
             )["true labels"]
     results["bound"] = _bound(test, basis, cohort)
+    every = [dict(np.load(file)) for file in sorted(folder.glob("*_?.npz"))]
+    results["maps"] = _maps(every, test)
     return results
+
+
+def _maps(parts: list[dict], test: dict) -> dict[str, dict[str, float]]:
+    """What maps say near lines that differ, over their largest value, and what single points tell by themselves."""
+    ppm, rows = PpmPoints().ppm, {}
+    for name in ("plain", "both (published)", "true labels"):
+        own = [part[f"map: {name}"] for part in parts if f"map: {name}" in part]
+        if own:
+            lit = np.mean([(m[1] - m[0]) / np.abs(m[1] - m[0]).max() for m in own], axis=0)
+            rows[f"activation map, {name}"] = {line: float(lit[abs(ppm - at).argmin()]) for line, at in LINES.items()}
+        own = [part[f"importance: {name}"] for part in parts if f"importance: {name}" in part]
+        if own:
+            middle, loss = np.mean(own, axis=0)
+            rows[f"loss of AUC without the window, {name}"] = {
+                line: float(loss[abs(middle - at).argmin()]) for line, at in LINES.items()
+            }
+    half = Labelled(test["points"], test["true_label"], test["patient"])
+    learn, judge = (half.of(half.patients[first::2]) for first in (0, 1))
+    middle, loss = window_importance(
+        lambda points: baseline_probability("svm", learn, points), judge.points, judge.label, ppm
+    )
+    rows["loss of AUC without the window, svm on half of the test patients"] = {
+        line: float(loss[abs(middle - at).argmin()]) for line, at in LINES.items()
+    }
+    alone = {line: test["points"][:, abs(ppm - at).argmin()] for line, at in LINES.items()}
+    rows["AUC of the point by itself"] = {
+        line: weighted_auc(test["true_label"], values) for line, values in alone.items()
+    }
+    return rows
 
 
 def _bound(test: dict, basis: object, cohort: Cohort) -> dict[str, float]:
@@ -206,6 +243,10 @@ def _markdown(results: dict) -> str:
         clean = results["given the true labels"]
         lines += ["", "Plain, trained on true labels: " + ", ".join(f"{m} {v['mean']:.3f}" for m, v in clean.items())]
     lines += ["", "Bounds: " + "; ".join(f"{name} {value:.3f}" for name, value in results["bound"].items())]
+    lines += ["", f"| | {' | '.join(LINES)} |", f"|---|{len(LINES) * '---|'}"]
+    lines += [
+        f"| {name} | {' | '.join(f'{row[line]:.3f}' for line in LINES)} |" for name, row in results["maps"].items()
+    ]
     lines += ["", f"Lu et al. 2021, AUC of voxels: {results['paper']}."]
     return "\n".join(lines) + "\n"
 

@@ -17,6 +17,7 @@ from diffmrs.classify import (
     plot_roc,
     train_classifier,
     weighted_auc,
+    window_importance,
 )
 from diffmrs.errors import InputError
 
@@ -42,6 +43,17 @@ def test_its_maps_light_the_line_that_differs(trained):
     lit = maps[true == 1].mean(axis=0) - maps[true == 0].mean(axis=0)
     assert abs(int(lit.argmax()) - 8) <= 3
     assert lit[8] > 2 * abs(lit[26])
+
+
+def test_the_answer_hangs_on_the_line_that_differs(trained):
+    new, true = toy(seed=6)
+    ppm = np.linspace(4.3, 0.2, POINTS)
+    middle, loss = window_importance(trained.probability, new.points, true, ppm, width_ppm=0.5)
+    assert abs(middle[loss.argmax()] - ppm[8]) < 0.3
+    assert loss.max() > 0.2
+    assert loss[np.abs(middle - ppm[20]) < 0.3].max() < 0.1
+    with pytest.raises(InputError, match="width"):
+        window_importance(trained.probability, new.points, true, ppm, width_ppm=0.0)
 
 
 def test_the_same_seed_gives_the_same_classifier_and_another_one_does_not(trained):

@@ -11,6 +11,7 @@ try:
     from diffmrs.classify.cross_validation import CrossValidated, cross_validate
     from diffmrs.classify.distillation import Distillation, sure_of
     from diffmrs.classify.folds import patient_folds
+    from diffmrs.classify.importance import window_importance
     from diffmrs.classify.labelled import Labelled, patient_labels, patient_means
     from diffmrs.classify.loss import ClassLoss
     from diffmrs.classify.metrics import MEASURES, compared, measures, weighted_auc
@@ -57,4 +58,5 @@ __all__ = [
     "sure_of",
     "train_classifier",
     "weighted_auc",
+    "window_importance",
 ]
