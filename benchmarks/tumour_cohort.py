@@ -167,6 +167,8 @@ def _table(folder: Path, test: dict, seeds: int, basis: object, cohort: Cohort) 
 
 def _maps(parts: list[dict], test: dict) -> dict[str, dict[str, float]]:
     """What maps say near lines that differ, over their largest value, and what single points tell by themselves."""
+    from sklearn.svm import SVC
+
     ppm, rows = PpmPoints().ppm, {}
     for name in ("plain", "both (published)", "true labels"):
         own = [part[f"map: {name}"] for part in parts if f"map: {name}" in part]
@@ -181,9 +183,8 @@ def _maps(parts: list[dict], test: dict) -> dict[str, dict[str, float]]:
             }
     half = Labelled(test["points"], test["true_label"], test["patient"])
     learn, judge = (half.of(half.patients[first::2]) for first in (0, 1))
-    middle, loss = window_importance(
-        lambda points: baseline_probability("svm", learn, points), judge.points, judge.label, ppm
-    )
+    known = SVC().fit(learn.points, learn.label)
+    middle, loss = window_importance(known.decision_function, judge.points, judge.label, ppm)
     rows["loss of AUC without the window, svm on half of the test patients"] = {
         line: float(loss[abs(middle - at).argmin()]) for line, at in LINES.items()
     }

@@ -117,7 +117,7 @@ def test_folds_part_patients(patients, folds, seed):
 
 def test_folds_need_two_patients_of_a_kind():
     spectra, _ = toy(3, 2)
-    with pytest.raises(InputError, match="2 patients of each"):
+    with pytest.raises(InputError, match="at least 2 of each are needed"):
         patient_folds(spectra, 2)
 
 

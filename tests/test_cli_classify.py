@@ -41,14 +41,14 @@ def table(folder, *lines):
 def test_a_simulated_cohort_is_classified(folder, capsys, monkeypatch):
     monkeypatch.setattr("diffmrs.classify.REDUCED", TINY)
     out = folder / "cohort.nii.gz"
-    assert main(["simulate", "--basis", str(folder / "small.BASIS"), "--cohort", "8", "--n", "5", "--out", str(out),
+    assert main(["simulate", "--basis", str(folder / "small.BASIS"), "--cohort", "14", "--n", "4", "--out", str(out),
                  "--wrong", "0.1", "--seed", "1"]) == 0  # fmt: skip
     assert capsys.readouterr().out.split() == [
         str(folder / name) for name in ("cohort.nii.gz", "cohort_table.csv", "cohort_truth.csv")
     ]
     read = read_table(folder / "cohort_table.csv", PpmPoints(points=32))
-    assert read.spectra.points.shape == (40, 32)
-    assert read.spectra.patients.size == 8
+    assert read.spectra.points.shape == (56, 32)
+    assert read.spectra.patients.size == 14
     assert read.true_label is not None
     found = folder / "found"
     status = main(["classify", str(folder / "cohort_table.csv"), "--out", str(found), "--reduced", "--folds", "2",
@@ -62,7 +62,7 @@ def test_a_simulated_cohort_is_classified(folder, capsys, monkeypatch):
     assert set(metrics["metrics"]) == {"labels as given", "true labels"}
     assert 0 <= metrics["metrics"]["true labels"]["svm"]["auc"]["mean"] <= 1
     rows = list(csv.DictReader((found / "voxels.csv").open()))
-    assert len(rows) == 40
+    assert len(rows) == 56
     patients = list(csv.DictReader((found / "patients.csv").open()))
     own = [float(row["probability_network"]) for row in rows if row["patient"] == patients[0]["patient"]]
     assert float(patients[0]["probability_network"]) == pytest.approx(np.mean(own), rel=1e-4)
@@ -132,7 +132,7 @@ def test_spectra_that_cannot_be_had_are_named(folder, line, words):
         (["--baselines", "knn"], "--baselines is 'knn'"),
         (["--ppm", "4", "1"], "lower one"),
         (["--steps", "-3"], "steps is -3"),
-        ([], "at least 2 folds and 2 patients of each"),
+        ([], "at least 3 of each are needed to leave patients out in 10 folds"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(folder, options, words, capsys):

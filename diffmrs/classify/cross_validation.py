@@ -7,7 +7,7 @@ import numpy as np
 
 from diffmrs.classify.baselines import BASELINES, baseline_probability
 from diffmrs.classify.classifier import ClassifierOptions, train_classifier
-from diffmrs.classify.folds import patient_folds
+from diffmrs.classify.folds import check_kinds, patient_folds
 from diffmrs.classify.labelled import Labelled
 from diffmrs.errors import InputError
 
@@ -57,6 +57,8 @@ def cross_validate(
     for name in baselines:
         if name not in BASELINES:
             raise InputError(f"there is no classifier {name!r}; there are {', '.join(BASELINES)}")
+    # One is left out, one is watched, and at least one is learned from.
+    check_kinds(spectra, 4 if folds == 2 else 3, f"to leave patients out in {folds} folds")
     count = spectra.label.size
     probability = {name: np.empty((len(seeds), count)) for name in ("network", *baselines)}
     activation, kept = np.zeros(spectra.points.shape), []

@@ -22,11 +22,9 @@ def patient_folds(spectra: Labelled, folds: int, *, seed: int = 0) -> list[np.nd
     """
     patients, kinds = spectra.patients, spectra.patient_labels()
     rarest = int(min(np.sum(kinds == 0), np.sum(kinds == 1)))
-    if folds < 2 or rarest < 2:
-        raise InputError(
-            f"{folds} folds of {np.sum(kinds == 1)} patients with mostly tumour spectra and {np.sum(kinds == 0)} "
-            "without are asked for; at least 2 folds and 2 patients of each are needed"
-        )
+    if folds < 2:
+        raise InputError(f"{folds} folds are asked for; at least 2 are needed")
+    check_kinds(spectra, 2, "to be parted")
     rng = np.random.default_rng([seed, 88])
     number = min(folds, rarest)
     fold = np.empty(patients.size, int)
@@ -36,3 +34,18 @@ def patient_folds(spectra: Labelled, folds: int, *, seed: int = 0) -> list[np.nd
         fold[members] = (start + np.arange(members.size)) % number
         start += members.size
     return [patients[fold == k] for k in range(number)]
+
+
+def check_kinds(spectra: Labelled, least: int, purpose: str) -> None:
+    """Look whether there are enough patients.
+
+    Raises:
+        InputError: fewer than `least` patients with mostly tumour spectra, or without.
+    """
+    kinds = spectra.patient_labels()
+    ill = int(np.sum(kinds == 1))
+    if min(ill, kinds.size - ill) < least:
+        raise InputError(
+            f"there are {ill} patients with mostly tumour spectra and {kinds.size - ill} without; at least {least} of "
+            f"each are needed {purpose}"
+        )
