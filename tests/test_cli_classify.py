@@ -61,9 +61,9 @@ def test_a_simulated_cohort_is_classified(folder, capsys, monkeypatch):
     metrics = json.loads((found / "metrics.json").read_text())
     assert set(metrics["metrics"]) == {"labels as given", "true labels"}
     assert 0 <= metrics["metrics"]["true labels"]["svm"]["auc"]["mean"] <= 1
-    rows = list(csv.DictReader((found / "voxels.csv").open()))
+    rows = list(csv.DictReader((found / "voxels.csv").read_text().splitlines()))
     assert len(rows) == 56
-    patients = list(csv.DictReader((found / "patients.csv").open()))
+    patients = list(csv.DictReader((found / "patients.csv").read_text().splitlines()))
     own = [float(row["probability_network"]) for row in rows if row["patient"] == patients[0]["patient"]]
     assert float(patients[0]["probability_network"]) == pytest.approx(np.mean(own), rel=1e-4)
     assert "against true labels" in told.out
