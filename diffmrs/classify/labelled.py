@@ -126,9 +126,12 @@ def labelled_source(
         present = np.bincount(likely, minlength=2)
         weight = 1 / present[likely]
     reached = np.concatenate([np.cumsum(weight) / weight.sum(), np.ones(room - count)])
-    filled = [np.concatenate([part, np.zeros((room - count, part.shape[1]))]) for part in (points, target)]
+
+    def filled(rows: np.ndarray) -> Array:
+        return jnp.asarray(np.concatenate([rows, np.zeros((room - count, rows.shape[1]))]), jnp.float32)
+
     return LabelledSource(
-        *(jnp.asarray(part, jnp.float32) for part in (*filled, reached)), jnp.asarray(salt % 2**32, jnp.uint32)
+        filled(points), filled(target), jnp.asarray(reached, jnp.float32), jnp.asarray(salt % 2**32, jnp.uint32)
     )
 
 

@@ -53,7 +53,7 @@ def mixed(spectra: Labelled, mixing: Mixing, rng: np.random.Generator) -> tuple[
     members = [np.flatnonzero(spectra.label == c) for c in (0, 1)]
     points, targets = [spectra.points], [target]
     for _ in range(mixing.factor - 1):
-        partner = rng.integers(count, size=count)
+        partner: np.ndarray = rng.integers(count, size=count)
         if mixing.partner != "both":
             for own in (0, 1):
                 among = members[own if mixing.partner == "same" else 1 - own]

@@ -1,7 +1,7 @@
 """What a trained network says of many spectra, in chunks of one size."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ def activation_maps(network: Any, points: np.ndarray) -> np.ndarray:
 def _chunked(network: Any, points: np.ndarray, which: int) -> np.ndarray:
     if not len(points):
         raise InputError("there are no spectra to classify")
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    graph, params, rest = cast(Any, nnx.split(network, nnx.Param, ...))
     padded = np.concatenate([points, np.zeros((-len(points) % _CHUNK, points.shape[1]))]).astype(np.float32)
     pieces = [jnp.asarray(padded[start : start + _CHUNK]) for start in range(0, len(padded), _CHUNK)]
     found = [np.asarray(_answers(piece, params, rest, graph)[which]) for piece in pieces]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from diffmrs.classify import (
     MEASURES,
@@ -113,9 +114,12 @@ def write_classified(folder: Path, found: Classified, options: ClassifyOptions) 
     }
     (folder / "metrics.json").write_text(json.dumps(_plain(facts), indent=1) + "\n", encoding="utf-8")
     points, label = table.spectra.points, table.spectra.label
-    plot_roc(label, mean).figure.savefig(folder / "roc.png", dpi=150)
-    axes = plot_activation(options.spec.ppm, points, found.result.activation, label)
-    axes.figure.savefig(folder / "activation.png", dpi=150)
+    figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+    plot_roc(label, mean, ax=figure.subplots())
+    figure.savefig(folder / "roc.png", dpi=150)
+    figure = Figure(figsize=(7.5, 3.6), layout="constrained")
+    plot_activation(options.spec.ppm, points, found.result.activation, label, ax=figure.subplots())
+    figure.savefig(folder / "activation.png", dpi=150)
     clusters = min(_CLUSTERS, max(label.size // 4, 2))
     plot_clusters(options.spec.ppm, points, label, clusters=clusters).savefig(folder / "clusters.png", dpi=150)
     return ["voxels.csv", "patients.csv", "metrics.json", "roc.png", "activation.png", "clusters.png"]

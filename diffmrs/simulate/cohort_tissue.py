@@ -13,6 +13,7 @@ import numpy as np
 from diffmrs.data import Basis
 from diffmrs.errors import InputError
 from diffmrs.simulate.brain import brain_population
+from diffmrs.simulate.distributions import LogNormal
 from diffmrs.spins.library import canonical_name
 from diffmrs.spins.macromolecules import macromolecule_basis
 
@@ -127,7 +128,9 @@ def tissue_amplitudes(basis: Basis) -> tuple[np.ndarray, np.ndarray]:
         InputError: no member of the basis has a usual concentration in brain, or there is no NAA, Cr or choline.
     """
     population, _ = brain_population(basis)
-    healthy = np.asarray(population.amplitude.median, float)  # type: ignore[attr-defined]
+    amplitude = population.amplitude
+    assert isinstance(amplitude, LogNormal)
+    healthy = np.asarray(amplitude.median, float)
     named = {canonical_name(name) for name, value in zip(basis.names, healthy, strict=True) if value > 0}
     for wanted in (("NAA",), ("Cr", "PCr"), ("GPC", "PCho")):
         if not named & set(wanted):
