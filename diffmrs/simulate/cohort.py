@@ -253,6 +253,6 @@ def _spectra(
         )
         snr = LogNormal(numbers["snr"], 0.0)
         made = simulate_around(key_rest, parameters, basis_fid, model, snr=snr, baseline=baseline, artefacts=artefacts)
-        return made.fid
+        return made.fid.astype(basis_fid.dtype)
 
     return over_voxels(one, voxels, (disturbances, basis_fid))
