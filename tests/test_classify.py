@@ -238,6 +238,9 @@ def test_the_same_classifier_gains_nothing_and_a_better_one_something():
     found = compared(label, runs, patient, against="weak", draws=60)
     assert found["again"]["auc"]["gain_low"] == found["again"]["auc"]["gain_high"] == 0
     assert found["strong"]["auc"]["gain_low"] > 0
+    assert found["again"]["auc"]["gain_sd"] == 0
+    areas = [weighted_auc(label, run) for run in runs["strong"]]
+    assert found["strong"]["auc"]["sd"] == pytest.approx(np.std(areas, ddof=1))
     for scores in found.values():
         assert scores["auc"]["low"] <= scores["auc"]["mean"] <= scores["auc"]["high"]
     with pytest.raises(InputError, match="there are weak"):

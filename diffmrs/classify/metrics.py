@@ -85,7 +85,8 @@ def compared(
 
     Patients are drawn again with all their spectra, the same ones for all classifiers (paired bootstrap; Efron &
     Tibshirani 1993). Of several runs of one classifier the measures are averaged first: the interval says how another
-    set of patients would change the mean over runs; `sd` how the runs differ.
+    set of patients would change the mean over these runs; `sd` and `gain_sd` say how the runs differ, which is the
+    larger uncertainty when each run has training patients of its own.
 
     Args:
         label: what is held to be true. [spectra]
@@ -96,7 +97,8 @@ def compared(
         seed: of the bootstrap.
 
     Returns:
-        For each classifier and measure: `mean`, `sd` over runs, `low`, `high`, and `gain`, `gain_low`, `gain_high`.
+        For each classifier and measure: `mean`, `sd`, `low`, `high`, and `gain`, `gain_sd`, `gain_low`, `gain_high`; the
+        standard deviations are NaN of one run, that of the gain also where the numbers of runs differ.
 
     Raises:
         InputError: there is no classifier of the name to compare with.
@@ -118,7 +120,8 @@ def compared(
         low, high = np.nanpercentile(mean[1:], [2.5, 97.5], axis=0) if draws else 2 * [np.full(len(MEASURES), np.nan)]
         gain = mean - base
         lower, upper = np.nanpercentile(gain[1:], [2.5, 97.5], axis=0) if draws else (low, high)
-        spread = values[0].std(axis=0, ddof=1) if values.shape[1] > 1 else np.full(len(MEASURES), np.nan)
+        spread = _over_runs(values[0])
+        paired = _over_runs(values[0] - table[against][0]) if values.shape == table[against].shape else spread + np.nan
         found[name] = {
             measure: {
                 "mean": float(mean[0, k]),
@@ -126,9 +129,15 @@ def compared(
                 "low": float(low[k]),
                 "high": float(high[k]),
                 "gain": float(gain[0, k]),
+                "gain_sd": float(paired[k]),
                 "gain_low": float(lower[k]),
                 "gain_high": float(upper[k]),
             }
             for k, measure in enumerate(MEASURES)
         }
     return found
+
+
+def _over_runs(values: np.ndarray) -> np.ndarray:
+    """Standard deviation over runs, [runs, measures] to [measures]; NaN of one run."""
+    return values.std(axis=0, ddof=1) if values.shape[0] > 1 else np.full(values.shape[1], np.nan)
