@@ -97,7 +97,7 @@ def compared(
         seed: of the bootstrap.
 
     Returns:
-        For each classifier and measure: `mean`, `sd`, `low`, `high`, and `gain`, `gain_sd`, `gain_low`, `gain_high`; the
+        For each classifier and measure: `mean`, `sd`, `low`, `high`, and `gain`, `gain_sd`, `gain_low`, `gain_high`;
         standard deviations are NaN of one run, that of the gain also where the numbers of runs differ.
 
     Raises:
