@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "fit": _fit,
         "train": _train,
         "quantify": _quantify,
+        "classify": _classify,
         "basis": _basis,
     }
     try:
@@ -83,6 +84,9 @@ def _info(arguments: argparse.Namespace) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> None:
     _start_jax()
+    if arguments.cohort is not None:
+        _simulate_cohort(arguments)
+        return
     from diffmrs.pipeline.simulated import simulate_set, write_set
     from diffmrs.staging import staged_folder
 
@@ -94,6 +98,17 @@ def _simulate(arguments: argparse.Namespace) -> None:
     for note in made.notes:
         _note(note)
     print("\n".join(str(arguments.out.parent / name) for name in names))
+
+
+def _simulate_cohort(arguments: argparse.Namespace) -> None:
+    from diffmrs.cli_simulate import cohort_options
+    from diffmrs.pipeline.cohort_files import write_cohort
+    from diffmrs.staging import staged_folder
+
+    options = cohort_options(arguments)
+    with staged_folder(options.out.parent) as folder:
+        names = write_cohort(folder, options)
+    print("\n".join(str(options.out.parent / name) for name in names))
 
 
 def _preprocess(arguments: argparse.Namespace) -> None:
@@ -198,6 +213,28 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _quantify(arguments: argparse.Namespace) -> None:
     _fit(arguments)
+
+
+def _classify(arguments: argparse.Namespace) -> None:
+    _start_jax()
+    from tqdm import tqdm
+
+    from diffmrs.cli_classify import classify_options
+    from diffmrs.pipeline.classified import classify_table, metrics_lines, write_classified
+    from diffmrs.staging import staged_folder
+
+    options = classify_options(arguments)
+    with staged_folder(options.out) as folder:
+        with tqdm(unit="fold", file=sys.stderr, disable=None) as bar:
+
+            def show(done: int, whole: int) -> None:
+                bar.total = whole
+                bar.update(done - bar.n)
+
+            found = classify_table(options, show)
+        names = write_classified(folder, found, options)
+    print("\n".join(metrics_lines(found)))
+    print("\n" + "\n".join(str(options.out / name) for name in names))
 
 
 def _write_learned(folder: Path, inputs: Any) -> tuple[str, ...]:

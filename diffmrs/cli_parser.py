@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from diffmrs.cli_classify import add_classify_arguments
 from diffmrs.cli_fit import add_fit_arguments
 from diffmrs.cli_learn import add_train_arguments
 from diffmrs.cli_raw import add_raw_arguments
@@ -96,6 +97,12 @@ def command_parser(run: Mapping[str, Callable[[argparse.Namespace], None]]) -> a
     )
     add_fit_arguments(quantify, network=True)
     quantify.set_defaults(command=run["quantify"])
+
+    classify = commands.add_parser(
+        "classify", parents=[common], help="tell tumour spectra from others, patients left out in turn"
+    )
+    add_classify_arguments(classify)
+    classify.set_defaults(command=run["classify"])
     return parser
 
 

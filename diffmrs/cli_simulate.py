@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from diffmrs.errors import InputError
 
 if TYPE_CHECKING:
+    from diffmrs.pipeline.cohort_files import CohortOptions
     from diffmrs.pipeline.simulated import SimulateOptions
 
 _ARTEFACTS = {
@@ -40,6 +41,11 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--basis-ppm", type=float, metavar="PPM", help="chemical shift a .BASIS file is centred on, ppm (default 4.65)"
     )
+    cohort = parser.add_argument_group("patients with and without a tumour, instead of a recipe")
+    cohort.add_argument(
+        "--cohort", type=int, metavar="PATIENTS", help="that many; --n is then the spectra of each (diffmrs classify)"
+    )
+    cohort.add_argument("--wrong", type=float, metavar="SHARE", help="of the labels that are wrong (default 0.2)")
     brain = parser.add_argument_group("with --recipe brain, values equally likely from LO to HI")
     brain.add_argument("--snr", **limits, help="signal-to-noise ratio (default 10 40)")
     brain.add_argument(
@@ -62,6 +68,8 @@ def simulate_options(arguments: argparse.Namespace) -> "SimulateOptions":
     from diffmrs.pipeline.simulated import MOST_SPECTRA, SimulateOptions
     from diffmrs.simulate import RECIPES, SNR_DEFINITIONS
 
+    if arguments.wrong is not None:
+        raise InputError("--wrong is given without --cohort")
     if not 1 <= arguments.n <= MOST_SPECTRA:
         raise InputError(f"--n is {arguments.n}; it must be between 1 and {MOST_SPECTRA}")
     if not 0 <= arguments.seed < 2**32:
@@ -98,6 +106,38 @@ def simulate_options(arguments: argparse.Namespace) -> "SimulateOptions":
         spread=spread,
         baseline=baseline,
         artefacts={name: limits for name, limits in ranges.items() if limits is not None},
+        basis_ppm_reference=arguments.basis_ppm,
+    )
+
+
+def cohort_options(arguments: argparse.Namespace) -> "CohortOptions":
+    """What was typed with `--cohort`.
+
+    Raises:
+        InputError: an option has a value that makes no sense, or belongs to recipes.
+    """
+    from diffmrs.pipeline.cohort_files import CohortOptions
+    from diffmrs.pipeline.simulated import MOST_SPECTRA
+    from diffmrs.simulate import Cohort
+
+    for name in ("snr", "baseline", *_ARTEFACTS, "snr_definition", "spread", "physical"):
+        if getattr(arguments, name):
+            raise InputError(f"--{name.replace('_', '-')} is given, but --cohort has its own values")
+    if arguments.recipe != "brain":
+        raise InputError("--recipe is given, but --cohort has its own")
+    if not 0 <= arguments.seed < 2**32:
+        raise InputError(f"--seed is {arguments.seed}; it must be between 0 and {2**32 - 1}")
+    if not (arguments.cohort >= 2 and arguments.n >= 1 and arguments.cohort * arguments.n <= MOST_SPECTRA):
+        raise InputError(
+            f"--cohort is {arguments.cohort} and --n {arguments.n}; at least 2 patients of 1 spectrum, and at most "
+            f"{MOST_SPECTRA} spectra in all, are possible"
+        )
+    wrong = 0.2 if arguments.wrong is None else arguments.wrong
+    return CohortOptions(
+        basis=arguments.basis,
+        out=arguments.out,
+        cohort=Cohort(patients=arguments.cohort, voxels=arguments.n, wrong=wrong),
+        seed=arguments.seed,
         basis_ppm_reference=arguments.basis_ppm,
     )
 

@@ -3,6 +3,8 @@
 from diffmrs.simulate.artefacts import Artefacts, Spoiling, draw_spoiling, spoil
 from diffmrs.simulate.baseline import RandomBaseline, draw_baseline
 from diffmrs.simulate.brain import brain_concentrations, brain_population
+from diffmrs.simulate.cohort import Cohort, SimulatedCohort, draw_composition, simulate_cohort
+from diffmrs.simulate.cohort_tissue import OEDEMA, TUMOUR, Change, Composition, tissue_amplitudes, with_lipids
 from diffmrs.simulate.correlated import Copula, Correlated
 from diffmrs.simulate.distributions import Distribution, Gaussianised, LogNormal, LogUniform, Mixture, Normal, Uniform
 from diffmrs.simulate.head import simulate_head
@@ -19,10 +21,15 @@ from diffmrs.simulate.strange import STRANGE, Example, Strange, without_member
 from diffmrs.simulate.strange_spectra import example_of, strange_spectra
 
 __all__ = [
+    "OEDEMA",
     "RECIPES",
     "SNR_DEFINITIONS",
     "STRANGE",
+    "TUMOUR",
     "Artefacts",
+    "Change",
+    "Cohort",
+    "Composition",
     "Copula",
     "Correlated",
     "Distribution",
@@ -38,6 +45,7 @@ __all__ = [
     "RawTruth",
     "Recipe",
     "Simulated",
+    "SimulatedCohort",
     "SimulatedHead",
     "SimulatedRaw",
     "Spoiling",
@@ -47,12 +55,14 @@ __all__ = [
     "brain_concentrations",
     "brain_population",
     "draw_baseline",
+    "draw_composition",
     "draw_parameters",
     "draw_spoiling",
     "example_of",
     "head_tissue",
     "noise_sd_for",
     "recipe_sampler",
+    "simulate_cohort",
     "simulate_fid",
     "simulate_head",
     "simulate_raw",
@@ -61,6 +71,8 @@ __all__ = [
     "snr_of",
     "spoil",
     "strange_spectra",
+    "tissue_amplitudes",
+    "with_lipids",
     "without_member",
     "write_head",
 ]
