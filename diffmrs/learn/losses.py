@@ -29,8 +29,8 @@ Metrics = dict[str, Array]
 
 
 def dropout_of(key: Array | None) -> nnx.Rngs | None:
-    """Randomness of dropout from a key; none without one."""
-    return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1))
+    """Randomness of dropout from a key, and word that batch norms are trained; none without one."""
+    return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1), batch=0)
 
 
 def mean_of(values: Float[Array, " batch"], usable: Bool[Array, " batch"]) -> Float[Array, ""]:

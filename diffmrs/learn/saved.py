@@ -38,10 +38,8 @@ class Built:
 
     def network(self, protocol: Protocol, seed: int = 0) -> PosteriorNetwork:
         """An untrained one for a protocol."""
-        samples, channels = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
-        return PosteriorNetwork(
-            self.encoder, samples, channels, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers
-        )
+        shape = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
+        return PosteriorNetwork(self.encoder, shape, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers)
 
 
 def save_quantifier(path: Path, quantifier: Quantifier, built: Built, ranges: Ranges, told: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -67,10 +68,10 @@ class CNN:
             found.append((found[-1] - taps) // self.stride + 1)
         return tuple(found[1:])
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "CNNEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "CNNEncoder":
         """The network for an input of that shape."""
-        check_shape(samples, channels)
-        return CNNEncoder(self, samples, channels, rngs)
+        check_shape(self, shape)
+        return CNNEncoder(self, *shape, rngs)
 
 
 class CNNEncoder(nnx.Module):

@@ -7,20 +7,28 @@ from typing import Any
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.cnn import CNN
 from diffmrs.learn.encoders.convnext import ConvNeXt1D
+from diffmrs.learn.encoders.inception import InceptionNet
 from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
+from diffmrs.learn.encoders.pooled_resnet import PooledResNet
 from diffmrs.learn.encoders.resnet import ResNet1D
+from diffmrs.learn.encoders.stack import ConvStack
 from diffmrs.learn.encoders.subspace import Subspace
 from diffmrs.learn.encoders.transformer import Transformer1D
 
-Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | ResNet1D | Subspace | Transformer1D
+Encoder = (
+    CNN | ConvNeXt1D | ConvStack | InceptionNet | MLP | Mixer1D | PooledResNet | ResNet1D | Subspace | Transformer1D
+)
 
 ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,
     "convnext": ConvNeXt1D,
+    "inception": InceptionNet,
     "mixer": Mixer1D,
     "mlp": MLP,
+    "pooled-resnet": PooledResNet,
     "resnet": ResNet1D,
+    "stack": ConvStack,
     "subspace": Subspace,
     "transformer": Transformer1D,
 }

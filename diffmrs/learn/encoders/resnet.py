@@ -11,6 +11,7 @@ from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -57,10 +58,10 @@ class ResNet1D:
         if len(self.narrow) != len(self.wide):
             raise InputError(f"ResNet1D has {len(self.narrow)} narrow but {len(self.wide)} wide numbers; one of each")
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "ResNetEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "ResNetEncoder":
         """The network for an input of that shape."""
-        check_shape(samples, channels)
-        return ResNetEncoder(self, channels, rngs)
+        check_shape(self, shape)
+        return ResNetEncoder(self, shape[1], rngs)
 
 
 class ResNetEncoder(nnx.Module):
