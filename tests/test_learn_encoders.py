@@ -24,6 +24,7 @@ from diffmrs.learn import (
     ResNet1D,
     Subspace,
     Transformer1D,
+    UNet1D,
     encoder_spec,
     spec_from_json,
     spec_to_json,
@@ -38,12 +39,13 @@ TINY = {
     "mixer": Mixer1D(patch=4, width=4, depth=1, token_width=3, channel_width=5, dropout=0.3),
     "mlp": MLP(widths=(6, 4), activation="silu", dropout=0.3),
     "mlp per channel": MLP(widths=(6, 4), activation="elu", per_channel=True),
-    "pooled-resnet": PooledResNet(stem=(3,), narrow=(2, 3), wide=(3, 4), blocks=2, dense=(5,)),
+    "pooled-resnet": PooledResNet(stem=(5,), narrow=(6, 6), wide=(6, 6), blocks=2, dense=(8,)),
     "resnet": ResNet1D(stem=(4,), narrow=(3, 3), wide=(4, 5), blocks=1, dropout=0.3),
     "stack": ConvStack(
         (3, 4), (3,), (2,), 2, activation="crelu", norm="batch", dropout=(0.1, 0.2), dense=(5,), dense_dropout=0.2
     ),
     "subspace": Subspace(n_components=4, widths=(6,), dropout=0.3),
+    "unet": UNet1D(channels=(5, 6)),
     "transformer": Transformer1D(patch=4, width=4, depth=1, heads=2, hidden=5, dropout=0.3),
 }
 every = pytest.mark.parametrize("name", TINY)

@@ -11,6 +11,7 @@ from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.stack import ConvStack
 from diffmrs.learn.encoders.subspace import Subspace, subspace_of
 from diffmrs.learn.encoders.transformer import Transformer1D
+from diffmrs.learn.encoders.unet import UNet1D
 
 __all__ = [
     "CNN",
@@ -25,6 +26,7 @@ __all__ = [
     "ResNet1D",
     "Subspace",
     "Transformer1D",
+    "UNet1D",
     "encoder_spec",
     "spec_from_json",
     "spec_to_json",

@@ -15,9 +15,20 @@ from diffmrs.learn.encoders.resnet import ResNet1D
 from diffmrs.learn.encoders.stack import ConvStack
 from diffmrs.learn.encoders.subspace import Subspace
 from diffmrs.learn.encoders.transformer import Transformer1D
+from diffmrs.learn.encoders.unet import UNet1D
 
 Encoder = (
-    CNN | ConvNeXt1D | ConvStack | InceptionNet | MLP | Mixer1D | PooledResNet | ResNet1D | Subspace | Transformer1D
+    CNN
+    | ConvNeXt1D
+    | ConvStack
+    | InceptionNet
+    | MLP
+    | Mixer1D
+    | PooledResNet
+    | ResNet1D
+    | Subspace
+    | Transformer1D
+    | UNet1D
 )
 
 ENCODERS: dict[str, type[Encoder]] = {
@@ -31,6 +42,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     "stack": ConvStack,
     "subspace": Subspace,
     "transformer": Transformer1D,
+    "unet": UNet1D,
 }
 
 PRESETS: dict[str, Encoder] = {
