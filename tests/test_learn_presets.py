@@ -231,6 +231,7 @@ def test_two_paths_tell_how_sure_they_are(tmp_path):
     assert not np.allclose(draws[0], draws[1])
 
 
+@pytest.mark.thorough
 def test_areas_of_isolated_spectra_are_amplitudes(tmp_path):
     preset = read_preset(changed(tmp_path, small_presets.ISOLATED))
     prepared = prepare(preset, small_presets.basis(), recipe=small_presets.water_recipe())
