@@ -7,7 +7,7 @@ the areas; $c_m$ follows from the targets. One network draws all members, where 
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -96,10 +96,10 @@ class Isolated:
 
     def __call__(self, network: Any, batch: Example, key: Array | None) -> tuple[Array, dict[str, Array]]:
         """The mean over a batch, and the mean squared error of the amplitudes."""
-        truth = amplitudes_of(batch)
+        truth, parameters = amplitudes_of(batch), cast(Parameters, batch.parameters)
         seen = jax.vmap(self.view.see)(batch)
         drawn = network(seen.signal, rngs=dropout_of(key))
-        off = drawn - jax.vmap(self.targets)(batch.parameters) / jnp.asarray(self.size)[None, None]
+        off = drawn - jax.vmap(self.targets)(parameters) / jnp.asarray(self.size)[None, None]
         found = amplitudes_of_areas(jnp.sum(drawn, axis=1), jnp.asarray(self.areas))
         error = mean_of(jnp.mean((found - truth) ** 2, axis=1), seen.usable)
         return mean_of(jnp.mean(off**2, axis=(1, 2)), seen.usable), {"squared_error": error}
@@ -137,7 +137,7 @@ def isolated_loss(recipe: Recipe, basis: Basis, view: View, source: Source) -> I
 @partial(jax.jit)
 def _measured(loss: Isolated, source: Source) -> tuple[Array, Array]:
     made = draw_examples(jax.random.key(5), source, _MEASURED)
-    targets = jax.vmap(loss.targets)(made.parameters)
+    targets = jax.vmap(loss.targets)(cast(Parameters, made.parameters))
     size = jnp.sqrt(jnp.mean(targets**2, axis=(0, 1)))
     areas = jnp.sum(targets, axis=1) / size[None]
     ratio = areas[:, :-1] / areas[:, -1:]

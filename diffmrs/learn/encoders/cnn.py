@@ -71,7 +71,8 @@ class CNN:
     def build(self, shape: Shape, rngs: nnx.Rngs) -> "CNNEncoder":
         """The network for an input of that shape."""
         check_shape(self, shape)
-        return CNNEncoder(self, *shape, rngs)
+        samples, channels = shape
+        return CNNEncoder(self, samples, channels, rngs)
 
 
 class CNNEncoder(nnx.Module):

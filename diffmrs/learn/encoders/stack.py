@@ -110,8 +110,8 @@ class StackEncoder(nnx.Module):
             self.dense.append(nnx.Linear(found, width, kernel_init=start, rngs=rngs, **types))
             found = twice * width
         self.n_features = found
-        widths = [layer.out_features for layer in (*self.convolutions, *self.dense)] if spec.norm == "batch" else []
-        self.norms = nnx.List(BatchNorm(width, rngs) for width in widths)
+        widths = [channels for channels in spec.channels for _ in range(spec.repeats)] + list(spec.dense)
+        self.norms = nnx.List(BatchNorm(width, rngs) for width in widths if spec.norm == "batch")
 
     def __call__(self, signal: Float[Array, "..."], *, rngs: nnx.Rngs | None = None) -> Float[Array, "*batch features"]:
         """Features of the signal [*batch, *axes, channels]; `rngs` (streams `dropout`, `batch`) as in training."""

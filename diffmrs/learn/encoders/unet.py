@@ -54,9 +54,10 @@ class UNet1D:
             InputError: the signal is too short for so many levels.
         """
         check_shape(self, shape)
-        if shape[0] < 2 ** (len(self.channels) - 1):
-            raise InputError(f"{shape[0]} samples are too few for a UNet1D of {len(self.channels)} levels")
-        return UNetEncoder(self, *shape, rngs)
+        samples, channels = shape
+        if samples < 2 ** (len(self.channels) - 1):
+            raise InputError(f"{samples} samples are too few for a UNet1D of {len(self.channels)} levels")
+        return UNetEncoder(self, samples, channels, rngs)
 
 
 class UNetEncoder(nnx.Module):

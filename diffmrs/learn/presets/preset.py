@@ -159,13 +159,13 @@ def preset_of(tables: dict[str, Any], size: str, where: str) -> Preset:
     """The preset of tables in which a size has been chosen."""
     top = {"name", "source", "note", "loss", "training_set", "n_points"}
     check_names(tables, top | {"recipe", "representation", "network", "training", "extension"}, where)
-    for name, kind, words in (
-        *((name, str, "a text") for name in ("name", "source", "note", "loss")),
-        *((name, int, "a whole number above zero") for name in ("training_set", "n_points")),
-    ):
-        found = tables.get(name)
-        if (kind is str or found is not None) and (type(found) is not kind or (kind is int and found < 1)):
-            raise InputError(f"{where}: {name} is {found!r}; it must be {words}")
+    for name in ("name", "source", "note", "loss"):
+        if not isinstance(tables.get(name), str):
+            raise InputError(f"{where}: {name} is {tables.get(name)!r}; it must be a text")
+    for name in ("training_set", "n_points"):
+        found = tables.get(name, 1)
+        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+            raise InputError(f"{where}: {name} is {found!r}; it must be a whole number above zero")
     for name in ("recipe", "representation", "network"):
         if name not in tables:
             raise InputError(f"{where}: the table {name} is missing")

@@ -53,7 +53,7 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
             count = "" if kinds[1:] == (...,) else f" of {len(several)}"
             raise InputError(f"{where} is {value!r}; it must be a list{count}")
         return tuple(_converted(one, kind, where) for one, kind in zip(value, several, strict=True))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return filled(hint, value, where)
     wanted = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     if hint in wanted:
