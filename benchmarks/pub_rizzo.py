@@ -67,7 +67,8 @@ def rizzo(run: Run, data: Path, out: Path) -> dict[str, Any]:
         prepared = prepared_for(run, name, basis)
         models[name] = [trained(run, name, prepared, seed)[0] for seed in range(run.seeds)]
         add(name, [one.quantify(tests.fid)[0] for one in models[name]])
-    several = {"stack, one family": models["rizzo-shallow-2d"], "stack, hybrid": [models[name][0] for name in HYBRID if name in models]}
+    hybrid = [models[name][0] for name in HYBRID if name in models]
+    several = {"stack, one family": models["rizzo-shallow-2d"], "stack, hybrid": hybrid}
     for name, members in several.items():
         add(name, [stacked(run, name.replace(", ", "_"), members, first, seed)(tests) for seed in range(run.seeds)])
     constant = constant_predictor(features, known)(seen)

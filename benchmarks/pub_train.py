@@ -45,12 +45,12 @@ class Run:
     fits: int = 100
 
 
-def prepared_for(run: Run, name: str, basis: Basis, recipe: Recipe | None = None, **changes: Any) -> Prepared:
+def prepared_for(run: Run, name: str, basis: Basis, made: Recipe | None = None, **changes: Any) -> Prepared:
     """A preset, perhaps changed, in the size of the run."""
     preset = read_preset(name, full=run.full, changes=changes)
     steps = max(int(run.share * preset.training.steps), 1)
     training = replace(preset.training, steps=steps, every=min(preset.training.every, steps))
-    return prepare(replace(preset, training=training), basis, recipe=recipe)
+    return prepare(replace(preset, training=training), basis, recipe=made)
 
 
 def trained(run: Run, label: str, prepared: Prepared, seed: int) -> tuple[PresetModel, dict[str, float]]:

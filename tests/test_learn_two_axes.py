@@ -9,7 +9,18 @@ from flax import nnx
 from scipy.signal import correlate
 
 from diffmrs.errors import InputError
-from diffmrs.learn import CNN, MLP, ConvNeXt1D, ConvStack, InceptionNet, Mixer1D, Network, PooledResNet, Subspace
+from diffmrs.learn import (
+    CNN,
+    MLP,
+    ConvNeXt1D,
+    ConvStack,
+    InceptionNet,
+    Mixer1D,
+    Network,
+    PooledResNet,
+    ResNet1D,
+    Subspace,
+)
 from diffmrs.learn.encoders.norm import BatchNorm
 from diffmrs.learn.encoders.spatial import drop_channels, max_pool, mean_pool, neighbours_mean
 from diffmrs.learn.encoders.stack import crelu
@@ -122,3 +133,11 @@ def test_published_sizes_without_building_them():
     expected = sum(3 * a * b + 3 * b for a, b in pairwise(widths))
     expected += 32 * 256 * 400 + 3 * 400 + 400 * 17 + 17
     assert parameters(deep, (2048, 1)) == expected
+
+
+@pytest.mark.parametrize("spec", [*TINY.values(), ConvNeXt1D((1,), (2,), 2), ResNet1D((2,), (2,), (2,), 1)])
+def test_networks_of_one_kind_share_compiled_code(spec):
+    shape = (8, 2) if isinstance(spec, ConvNeXt1D | ResNet1D) else SHAPE
+    one, other = (nnx.graphdef(nnx.eval_shape(lambda k=k: Network(spec, shape, 3, nnx.Rngs(k)))) for k in (0, 1))
+    assert one == other
+    assert hash(one) == hash(other)

@@ -8,6 +8,12 @@ from diffmrs.learn.encoders.norm import BatchNorm
 from diffmrs.learn.encoders.parts import Shape
 from diffmrs.learn.encoders.registry import Encoder
 
+# One object each, so that networks of one kind are of the same graph and share compiled code.
+_START = {
+    True: nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal"),
+    False: nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal"),
+}
+
 
 class Network(nnx.Module):
     """Encoder and output layer.
@@ -32,8 +38,7 @@ class Network(nnx.Module):
         norm: bool = False,
     ):
         self.encoder = spec.build(shape, rngs)
-        start = nnx.initializers.variance_scaling(1e-4 if small else 1.0, "fan_in", "truncated_normal")
-        self.output = nnx.Linear(self.encoder.n_features, n_outputs, kernel_init=start, rngs=rngs)
+        self.output = nnx.Linear(self.encoder.n_features, n_outputs, kernel_init=_START[small], rngs=rngs)
         self.norm = nnx.data(BatchNorm(n_outputs, rngs) if norm else None)
 
     def __call__(self, signal: Float[Array, "..."], *, rngs: nnx.Rngs | None = None) -> Float[Array, "*batch outputs"]:

@@ -12,6 +12,8 @@ from diffmrs.learn.encoders.registry import Encoder
 from diffmrs.learn.flow import SplineFlow
 from diffmrs.learn.gaussian import Gaussian, gaussian_of, gaussian_outputs
 
+_SMALL = nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
+
 
 class PosteriorNetwork(nnx.Module):
     """An encoder, a Gaussian with full covariance, and if wanted a spline flow that bends it.
@@ -29,9 +31,8 @@ class PosteriorNetwork(nnx.Module):
     def __init__(self, spec: Encoder, shape: Shape, size: int, rngs: nnx.Rngs, *, flow_layers: int = 0):
         self.size = size
         self.encoder = spec.build(shape, rngs)
-        small = nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
         features = self.encoder.n_features
-        self.output = nnx.Linear(features, gaussian_outputs(size), kernel_init=small, rngs=rngs)
+        self.output = nnx.Linear(features, gaussian_outputs(size), kernel_init=_SMALL, rngs=rngs)
         self.flow = SplineFlow(size, features, rngs, layers=flow_layers) if flow_layers else None
 
     def read(

@@ -10,6 +10,7 @@ from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
+    HE,
     PRECISIONS,
     Shape,
     check_choice,
@@ -88,7 +89,7 @@ class CNNEncoder(nnx.Module):
                 widths[layer + 1],
                 spec.kernels[min(layer, len(spec.kernels) - 1)],
                 spec.stride,
-                kernel_init=nnx.initializers.he_normal(),
+                kernel_init=HE,
                 rngs=rngs,
                 **precision_of(spec.precision),
             )

@@ -112,7 +112,7 @@ class Block(nnx.Module):
             width,
             width,
             spec.kernel,
-            padding=[(half, half)],
+            padding=((half, half),),
             feature_group_count=width,
             kernel_init=_START,
             rngs=rngs,

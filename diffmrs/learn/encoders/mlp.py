@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
+    HE,
     PRECISIONS,
     Shape,
     check_choice,
@@ -85,8 +86,7 @@ class Layers(nnx.Module):
         self.spec = spec
         widths = (n_inputs, *spec.widths)
         self.linear = nnx.List(
-            nnx.Linear(a, b, kernel_init=nnx.initializers.he_normal(), rngs=rngs, **precision_of(spec.precision))
-            for a, b in pairwise(widths)
+            nnx.Linear(a, b, kernel_init=HE, rngs=rngs, **precision_of(spec.precision)) for a, b in pairwise(widths)
         )
 
     def __call__(

@@ -19,6 +19,9 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 Shape = tuple[int, ...]
 """Of one input: its axes, then its channels."""
 NORMS = ("none", "batch")
+# Layers keep the function that drew their weights: with one of its own for each network, no two networks would be of
+# the same graph, and each would be compiled by itself.
+HE = nnx.initializers.he_normal()
 PRECISIONS = ("input", "float32", "bfloat16", "float64")
 
 

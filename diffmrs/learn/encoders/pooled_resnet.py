@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.norm import BatchNorm
 from diffmrs.learn.encoders.parts import (
+    HE,
     PRECISIONS,
     Shape,
     check_choice,
@@ -21,8 +22,6 @@ from diffmrs.learn.encoders.parts import (
     precision_of,
 )
 from diffmrs.learn.encoders.spatial import max_pool, pooled, same_conv
-
-_HE = nnx.initializers.he_normal()
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class PooledResNetEncoder(nnx.Module):
         found *= math.prod(axes)
         self.dense: nnx.List[nnx.Linear] = nnx.List()
         for width in spec.dense:
-            layer = nnx.Linear(found, width, kernel_init=_HE, rngs=rngs, **precision_of(spec.precision))
+            layer = nnx.Linear(found, width, kernel_init=HE, rngs=rngs, **precision_of(spec.precision))
             self.dense.append(layer)
             found = width
         self.n_features = found
@@ -123,7 +122,7 @@ class NormedConv(nnx.Module):
     def __init__(self, found: int, wide: int, taps: Shape, precision: str, rngs: nnx.Rngs, stride: int = 1) -> None:
         # The norm has a bias of its own, which would undo one of the convolution.
         self.convolution = same_conv(
-            found, wide, taps, stride=stride, use_bias=False, kernel_init=_HE, rngs=rngs, **precision_of(precision)
+            found, wide, taps, stride=stride, use_bias=False, kernel_init=HE, rngs=rngs, **precision_of(precision)
         )
         self.norm = BatchNorm(wide, rngs)
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
+    HE,
     PRECISIONS,
     Shape,
     check_choice,
@@ -20,8 +21,6 @@ from diffmrs.learn.encoders.parts import (
     over_batch,
     precision_of,
 )
-
-_HE = nnx.initializers.he_normal()
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class ResNetEncoder(nnx.Module):
         types = precision_of(spec.precision)
         before = (channels, *spec.stem)
         self.stem = nnx.List(
-            conv(before[i], before[i + 1], 3, 2, padding=[(1, 1)], kernel_init=_HE, rngs=rngs, **types)
+            conv(before[i], before[i + 1], 3, 2, padding=((1, 1),), kernel_init=HE, rngs=rngs, **types)
             for i in range(len(spec.stem))
         )
         self.blocks: nnx.List[Bottleneck] = nnx.List()
@@ -107,11 +106,11 @@ class Bottleneck(nnx.Module):
         types = precision_of(precision)
         self.stride = stride
         self.norms = nnx.List(nnx.LayerNorm(width, rngs=rngs, **types) for width in (found, narrow, narrow))
-        self.first = nnx.Linear(found, narrow, kernel_init=_HE, rngs=rngs, **types)
-        self.middle = conv(narrow, narrow, 3, stride, padding=[(1, 1)], kernel_init=_HE, rngs=rngs, **types)
-        self.last = nnx.Linear(narrow, wide, kernel_init=_HE, rngs=rngs, **types)
+        self.first = nnx.Linear(found, narrow, kernel_init=HE, rngs=rngs, **types)
+        self.middle = conv(narrow, narrow, 3, stride, padding=((1, 1),), kernel_init=HE, rngs=rngs, **types)
+        self.last = nnx.Linear(narrow, wide, kernel_init=HE, rngs=rngs, **types)
         self.beside = nnx.data(
-            None if stride == 1 and found == wide else nnx.Linear(found, wide, kernel_init=_HE, rngs=rngs, **types)
+            None if stride == 1 and found == wide else nnx.Linear(found, wide, kernel_init=HE, rngs=rngs, **types)
         )
 
     def __call__(self, signal: Float[Array, "batch samples found"]) -> Float[Array, "batch samples_out wide"]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from diffmrs.learn.encoders.norm import BatchNorm
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
+    HE,
     NORMS,
     PRECISIONS,
     Shape,
@@ -94,7 +95,7 @@ class StackEncoder(nnx.Module):
     def __init__(self, spec: ConvStack, shape: Shape, rngs: nnx.Rngs) -> None:
         self.spec = spec
         self.axes = len(shape) - 1
-        types, start = precision_of(spec.precision), nnx.initializers.he_normal()
+        types, start = precision_of(spec.precision), HE
         twice = 2 if spec.activation == CRELU else 1
         axes, found = shape[:-1], shape[-1]
         self.convolutions: nnx.List[nnx.Conv] = nnx.List()

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.parts import (
+    HE,
     PRECISIONS,
     Shape,
     check_choice,
@@ -21,8 +22,6 @@ from diffmrs.learn.encoders.parts import (
     precision_of,
 )
 from diffmrs.learn.encoders.spatial import max_pool, same_conv
-
-_HE = nnx.initializers.he_normal()
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class UNetEncoder(nnx.Module):
 
         def twice(found: int, wide: int) -> Any:
             pair = ((found, wide), (wide, wide))
-            return nnx.List(same_conv(a, b, taps, kernel_init=_HE, rngs=rngs, **types) for a, b in pair)
+            return nnx.List(same_conv(a, b, taps, kernel_init=HE, rngs=rngs, **types) for a, b in pair)
 
         widths = spec.channels
         self.down = nnx.List(twice(a, b) for a, b in zip((channels, *widths[:-1]), widths, strict=True))
