@@ -22,7 +22,7 @@ def challenge_basis(data: Path) -> Basis:
 
 
 def scattering_sets(folder: Path) -> Iterator[tuple[str, Basis, Recipe]]:
-    """Sets like DSS2 to DSS7: PRESS with 20 ms at 9.4 T, 15 metabolites that we chose.
+    """Sets like DSS2 to DSS7: PRESS with 10 + 10 ms at 9.4 T, 15 metabolites that we chose.
 
     DSS4, with a phase for each metabolite, is left out: the signal model has one. Macromolecules are ours.
     """
@@ -45,7 +45,7 @@ def high_field_basis(folder: Path) -> Basis:
     place = folder / "press20_9p4t"
     if not place.exists():
         status = main(
-            ["basis", "--sequence", "press", "--te", "20", "--frequency", "400.2", "--points", "2048", "--bandwidth",
+            ["basis", "--sequence", "press", "--te1", "10", "--te2", "10", "--frequency", "400.2", "--points", "2048", "--bandwidth",
              "4401.4", "--metabolites", *FIFTEEN, "--mm", "auto", "--linewidth", "4", "--out", str(place)]
         )  # fmt: skip
         if status:
