@@ -38,11 +38,11 @@ SCALOGRAM_RIVALS: dict[str, dict[str, Any]] = {
     "scalogram": {},
     "spectrum": {
         "representation": {"kind": "spectrum", "ppm_range": list(WINDOW_PPM)},
-        "network": {**_STACK, "channels": [16, 32, 48, 64], "pools": [2]},
+        "network": {**_STACK, "channels": [16, 32, 48, 79], "pools": [2]},
     },
     "fid": {
         "representation": {"kind": "fid", "n_points": 1536},
-        "network": {**_STACK, "channels": [16, 32, 48, 64], "pools": [8, 4, 2, 2]},
+        "network": {**_STACK, "channels": [16, 32, 48, 89], "pools": [8, 4, 2, 2]},
     },
 }
 
