@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from pub_fits import best_fit, coordinates, model_of, posterior_sd
 from pub_scores import lines, statistics
@@ -123,17 +124,23 @@ def calibration(models: dict[str, list[Any]], tests: Any, truth: np.ndarray) -> 
 
 def draw(path: Path, names: tuple[str, ...], predicted: np.ndarray, slopes: dict[str, np.ndarray]) -> None:
     """Measured slopes over the predicted ones."""
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", lw=0.8)
-    for name, slope in slopes.items():
-        if name == "projection":
-            continue
+    shown = [name for name in slopes if name != "projection"]
+    for number, name in enumerate(shown):
         fit = name.startswith("fit")
-        axes.plot(predicted, slope, "ks" if fit else ".", ms=6 if fit else 7, mfc="none" if fit else None, label=name)
-    for which, place in zip(names, predicted, strict=True):
-        axes.annotate(which, (place, 1.02), rotation=90, fontsize=7, ha="center")
+        colour = colormaps["tab20"](number % 20)
+        axes.plot(
+            predicted, slopes[name], "ks" if fit else ".", ms=7, mfc="none" if fit else None,
+            color="k" if fit else colour, label=name,
+        )  # fmt: skip
+    last = -1.0
+    for place, which in sorted(zip(predicted, names, strict=True)):
+        if place < 0.95:  # those above lie on one another
+            last = max(place, last + 0.02)
+            axes.annotate(which, (place, 1.02), (last, 1.06), rotation=90, fontsize=7, ha="center")
     axes.set(xlabel="slope predicted from prior and bound", ylabel="slope of estimate on truth")
-    axes.set(xlim=(0, 1.02), ylim=(-0.05, 1.2))
-    axes.legend(frameon=False, fontsize=7, loc="lower right")
+    axes.set(xlim=(0.2, 1.02), ylim=(-0.05, 1.2))
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path, dpi=120)
