@@ -132,7 +132,7 @@ def draw(path: Path, names: tuple[str, ...], predicted: np.ndarray, slopes: dict
         fit = name.startswith("fit")
         colour = colormaps["tab20"](number % 20)
         axes.plot(
-            predicted, slopes[name], "ks" if fit else ".", ms=7, mfc="none" if fit else None,
+            predicted, slopes[name], "s" if fit else ".", ms=7, mfc="none" if fit else None,
             color="k" if fit else colour, label=name,
         )  # fmt: skip
     last = -1.0
