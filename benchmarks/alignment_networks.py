@@ -58,7 +58,7 @@ LINE = (0.0, 0.0, 0.1, 80.0)
 STEPS = {"dCrR": 5000, "dCrRF": 5000, "dSR": 3000, "dSRF": 3000, "own": 2500, "Tapper": 1500, "Ma": 800}
 PUBLISHED_STEPS = 50_000  # 150 epochs of 24 000 transients in batches of 64
 RATE = {"dCrR": 3e-3, "dCrRF": 3e-3, "dSR": 3e-3, "dSRF": 3e-3}
-ENCODER = {"Tapper": "mlp-tapper", "Ma": "pooled"}
+ENCODER = {"Tapper": "mlp-tapper", "Ma": "stack-ma"}
 PER_STEP = {"own": 128}
 
 

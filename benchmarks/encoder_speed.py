@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def timing(name: str, signal: jax.Array, calls: int) -> dict[str, float]:
-    graph, params, rest = nnx.split(PRESETS[name].build(SAMPLES, CHANNELS, nnx.Rngs(0)), nnx.Param, ...)
+    graph, params, rest = nnx.split(PRESETS[name].build((SAMPLES, CHANNELS), nnx.Rngs(0)), nnx.Param, ...)
 
     def features(params: nnx.State) -> jax.Array:
         return nnx.merge(graph, params, rest)(signal)

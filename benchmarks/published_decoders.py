@@ -115,7 +115,7 @@ def fitted_whitened(fit: dict[str, np.ndarray], tests: Example, given: Setting) 
 
 def reconstructed(name: str, loss: Reconstruction, given: Setting, options: Any) -> tuple[Callable, dict]:
     """Train one published network; what makes coordinates of FIDs with it."""
-    network = Network(CNN(), POINTS, 2, loss.n_outputs, nnx.Rngs(options.seed))
+    network = Network(CNN(), (POINTS, 2), loss.n_outputs, nnx.Rngs(options.seed))
     network, spent = trained(name, network, loss, given, schedule(options), options)
     latent = given.gaussian.latent
 
@@ -132,9 +132,9 @@ def reconstructed(name: str, loss: Reconstruction, given: Setting, options: Any)
 def amortised(form: str, given: Setting, options: Any) -> tuple[Callable, dict]:
     """Train an amortised posterior on the ranges; mean and draws of the amplitudes, and coordinates."""
     scene = Scene(SPEC, given.uniform)
-    samples, channels = SPEC.shape(ACQUISITION, POINTS)
+    shape = SPEC.shape(ACQUISITION, POINTS)
     network = PosteriorNetwork(
-        Subspace(n_components=COMPONENTS, widths=(512, 512, 512)), samples, channels, given.uniform.latent.size,
+        Subspace(n_components=COMPONENTS, widths=(512, 512, 512)), shape, given.uniform.latent.size,
         nnx.Rngs(options.seed), flow_layers=0,
     )  # fmt: skip
     fitted_subspace(network.encoder, scene, given.source, jax.random.key(77))

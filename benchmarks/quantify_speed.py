@@ -74,10 +74,10 @@ def main() -> None:
     scene = Scene(spec, given.uniform)
     size, shape = given.uniform.latent.size, spec.shape(ACQUISITION, POINTS)
     published = reconstruction(given.basis, 19, unit=1.0)
-    cnn = Network(CNN(), POINTS, 2, published.n_outputs, nnx.Rngs(0))
+    cnn = Network(CNN(), (POINTS, 2), published.n_outputs, nnx.Rngs(0))
     ours = Subspace(n_components=64, widths=(512, 512))
-    gaussian = PosteriorNetwork(ours, *shape, size, nnx.Rngs(0))
-    flow = PosteriorNetwork(ours, *shape, size, nnx.Rngs(0), flow_layers=4)
+    gaussian = PosteriorNetwork(ours, shape, size, nnx.Rngs(0))
+    flow = PosteriorNetwork(ours, shape, size, nnx.Rngs(0), flow_layers=4)
     latent = given.uniform.latent
 
     def amplitudes(network: PosteriorNetwork, batch: Any) -> jax.Array:

@@ -29,17 +29,15 @@ SHARES = {
 
 def network_of(kind: str, given: Given, seed: int) -> nnx.Module:
     """A network before training; the directions of its encoder are set from spectra."""
-    samples, channels = SPEC.shape(ACQUISITION, POINTS)
+    shape = SPEC.shape(ACQUISITION, POINTS)
     encoder = replace(ENCODER, dropout=DROPOUT) if kind == "dropout" else ENCODER
     rngs, latent = nnx.Rngs(seed), given.setting.uniform.latent
     members = latent.block("amplitude").stop
     if kind in ("gaussian", "flow", "elbo"):
-        network: Any = PosteriorNetwork(
-            encoder, samples, channels, latent.size, rngs, flow_layers=4 if kind == "flow" else 0
-        )
+        network: Any = PosteriorNetwork(encoder, shape, latent.size, rngs, flow_layers=4 if kind == "flow" else 0)
     else:
         outputs = {"spread": 2 * members, "reconstruction": members + 3}.get(kind, members)
-        network = Network(encoder, samples, channels, outputs, rngs)
+        network = Network(encoder, shape, outputs, rngs)
     fitted_subspace(network.encoder, given.seen, given.stream, jax.random.key(77))
     return network
 

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,22 +194,33 @@ def _train(arguments: argparse.Namespace) -> None:
     _start_jax()
     from tqdm import tqdm
 
-    from diffmrs.cli_learn import train_options
+    from diffmrs.cli_learn import preset_options, train_options
     from diffmrs.learn.training import Progress
+    from diffmrs.pipeline.presets import table_of_presets, train_preset_files
     from diffmrs.pipeline.training import train_files
 
-    options = train_options(arguments, sampling_of(arguments))
-    options.check()
-    with tqdm(total=options.training.steps, unit="step", file=sys.stderr, disable=None) as bar:
+    if arguments.presets:
+        print(table_of_presets())
+        return
+    run: Any
+    if arguments.preset is None:
+        options = train_options(arguments, sampling_of(arguments))
+        options.check()
+        steps, run = options.training.steps, partial(train_files, options)
+    else:
+        chosen = preset_options(arguments, sampling_of(arguments))
+        steps, run = chosen.check().training.steps, partial(train_preset_files, chosen)
+    with tqdm(total=steps, unit="step", file=sys.stderr, disable=None) as bar:
 
         def show(progress: Progress) -> None:
             bar.update(progress.step - bar.n)
             bar.set_postfix_str(f"validation loss {progress.numbers['validation_loss']:.4g}")
 
-        trained = train_files(options, show)
-    best = min(one.numbers["validation_loss"] for one in trained.history)
-    print(f"{trained.history[-1].step} steps, best validation loss {best:.4g}")
-    print("\n" + "\n".join(map(str, trained.files)))
+        made = run(show)
+    history, files = made.history, made.files
+    best = min(one.numbers["validation_loss"] for one in history)
+    print(f"{history[-1].step} steps, best validation loss {best:.4g}")
+    print("\n" + "\n".join(map(str, files)))
 
 
 def _quantify(arguments: argparse.Namespace) -> None:

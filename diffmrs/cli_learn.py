@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from diffmrs.errors import InputError
 
 if TYPE_CHECKING:
+    from diffmrs.pipeline.presets import PresetOptions
     from diffmrs.pipeline.training import TrainOptions
 
 _RANGES = {
@@ -19,8 +20,12 @@ _RANGES = {
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `diffmrs train`."""
-    parser.add_argument("--basis", type=Path, required=True, metavar="BASIS", help="as diffmrs fit takes it")
-    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.safetensors", help="the trained network")
+    parser.add_argument("--basis", type=Path, metavar="BASIS", help="as diffmrs fit takes it")
+    parser.add_argument("--out", type=Path, metavar="MODEL.safetensors", help="the trained network")
+    published = parser.add_argument_group("published estimators (docs/published.md)")
+    published.add_argument("--preset", metavar="NAME|FILE", help="a published estimator, or a .toml file of your own")
+    published.add_argument("--full", action="store_true", help="in the published size (default: a reduced one)")
+    published.add_argument("--presets", action="store_true", help="list the presets and exit")
     parser.add_argument("--like", type=Path, metavar="DATA", help="sampled as these data (default: as the basis)")
     parser.add_argument("--mm", action="append", metavar="auto|none|lipids|SET", help="as in diffmrs fit")
     parser.add_argument("--basis-ppm", type=float, metavar="PPM", help="as in diffmrs fit")
@@ -41,7 +46,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--flow", type=int, default=0, metavar="N", help="layers of a normalising flow (default 0: a full Gaussian)"
     )
-    how.add_argument("--steps", type=int, default=10_000, metavar="N", help="default %(default)s")
+    how.add_argument("--steps", type=int, metavar="N", help="default 10000, or as the preset says")
     how.add_argument("--batch", type=int, default=128, metavar="N", help="spectra per step (default %(default)s)")
     how.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="default %(default)s")
     how.add_argument(
@@ -49,6 +54,45 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--precision", default="input", metavar="input|float32|bfloat16", help="of the encoder")
     how.add_argument("--seed", type=int, default=0, help="of weights and examples (default %(default)s)")
+
+
+_FOR_PROTOCOLS = {  # what a preset says itself, and its value when nothing was typed
+    **dict.fromkeys((*_RANGES, "spread", "artefacts", "te", "ppm")), "encoder": "subspace", "flow": 0, "batch": 128,
+    "learning_rate": 1e-3, "patience": 0, "precision": "input",
+}  # fmt: skip
+
+
+def preset_options(arguments: argparse.Namespace, sampling: dict[str, float]) -> "PresetOptions":
+    """What was typed about a preset.
+
+    Raises:
+        InputError: an option has a value that makes no sense, or does not go with a preset.
+    """
+    from diffmrs.pipeline.presets import PresetOptions
+    from diffmrs.pipeline.training import TrainOptions
+
+    _check_files(arguments)
+    for name, unsaid in _FOR_PROTOCOLS.items():
+        if getattr(arguments, name) != unsaid:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} does not go with --preset; copy the preset's file and change that")
+    files = TrainOptions(
+        basis=arguments.basis,
+        out=arguments.out,
+        like=arguments.like,
+        macromolecules=tuple(arguments.mm or ("none",)),  # recipes name theirs
+        basis_ppm_reference=arguments.basis_ppm,
+        sampling=tuple(sampling.items()),
+    )
+    return PresetOptions(arguments.preset, files, arguments.full, arguments.steps, arguments.seed or None)
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    missing = [f"--{name}" for name in ("basis", "out") if getattr(arguments, name) is None]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} must be given; see diffmrs train --help")
+    if not 0 <= arguments.seed < 2**32:
+        raise InputError(f"--seed is {arguments.seed}; it must be between 0 and {2**32 - 1}")
 
 
 def train_options(arguments: argparse.Namespace, sampling: dict[str, float]) -> "TrainOptions":
@@ -61,13 +105,15 @@ def train_options(arguments: argparse.Namespace, sampling: dict[str, float]) -> 
     from diffmrs.learn.training import Training
     from diffmrs.pipeline.training import TrainOptions
 
-    if not 0 <= arguments.seed < 2**32:
-        raise InputError(f"--seed is {arguments.seed}; it must be between 0 and {2**32 - 1}")
+    _check_files(arguments)
+    if arguments.full:
+        raise InputError("--full goes only with --preset")
     if not 0 <= arguments.flow <= 64:
         raise InputError(f"--flow is {arguments.flow}; it must be between 0 and 64")
     if arguments.te is not None and not 0 < arguments.te < 10_000:
         raise InputError(f"--te is {arguments.te:g}; it must lie between 0 and 10 000 ms")
     names = {"snr": "snr", "lorentzian": "lorentzian_hz", "gaussian": "gaussian_hz", "baseline": "baseline"}
+    steps = 10_000 if arguments.steps is None else arguments.steps
     changed: dict[str, Any] = {
         field: tuple(getattr(arguments, name)) for name, field in names.items() if getattr(arguments, name)
     }
@@ -82,11 +128,11 @@ def train_options(arguments: argparse.Namespace, sampling: dict[str, float]) -> 
         ppm_range=None if arguments.ppm is None else (arguments.ppm[0], arguments.ppm[1]),
         ranges=Ranges(**changed),
         training=Training(
-            steps=arguments.steps,
+            steps=steps,
             batch=arguments.batch,
             learning_rate=arguments.learning_rate,
             patience=arguments.patience,
-            every=max(arguments.steps // 40, 1),
+            every=max(steps // 40, 1),
             seed=arguments.seed,
         ),
         encoder=arguments.encoder,

@@ -71,8 +71,6 @@ def options_of(which: str, data: Path) -> FitOptions:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "which", ["01", *(pytest.param(which, marks=pytest.mark.thorough) for which in ("02", "06"))]
-)
+@pytest.mark.parametrize("which", ["01", *(pytest.param(which, marks=pytest.mark.thorough) for which in ("02", "06"))])
 def test_good_spectra_of_volunteers_raise_no_severe_flag(data_dir, which):
     assert not fit_files(options_of(which, data_dir)).quality.flags.severe.any()

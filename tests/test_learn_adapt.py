@@ -44,7 +44,7 @@ def test_gradient_steps_on_an_answer_end_at_the_mode():
 @pytest.mark.slow
 def test_a_network_adapts_to_one_spectrum_and_stays_as_it_was():
     signal = jnp.stack([ONE.real, ONE.imag], axis=-1)
-    network = Network(MLP((16,)), POINTS, 2, SIZE + 3, nnx.Rngs(1), small=True)
+    network = Network(MLP((16,)), (POINTS, 2), SIZE + 3, nnx.Rngs(1), small=True)
     before = np.asarray(network(signal[None]))
     told = jax.jit(lambda: adapted_network(network, signal, ONE, SIGMA, DECODER, steps=30, learning_rate=1e-2))()
     assert told.shape == (SIZE,)

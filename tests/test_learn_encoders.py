@@ -17,11 +17,14 @@ from diffmrs.learn import (
     MLP,
     PRESETS,
     ConvNeXt1D,
+    ConvStack,
+    InceptionNet,
     Mixer1D,
-    PooledCNN,
+    PooledResNet,
     ResNet1D,
     Subspace,
     Transformer1D,
+    UNet1D,
     encoder_spec,
     spec_from_json,
     spec_to_json,
@@ -32,12 +35,17 @@ SAMPLES, CHANNELS, BATCH = 16, 2, 3
 TINY = {
     "cnn": CNN(channels=(4, 5), activation="tanh", input_dropout=0.3),
     "convnext": ConvNeXt1D(depths=(1, 1), widths=(4, 6), patch=2, kernel=3),
+    "inception": InceptionNet(filters=(2, 3), kernels=(3, 1), reduction=True, dense=(4,), dropout=0.3),
     "mixer": Mixer1D(patch=4, width=4, depth=1, token_width=3, channel_width=5, dropout=0.3),
     "mlp": MLP(widths=(6, 4), activation="silu", dropout=0.3),
     "mlp per channel": MLP(widths=(6, 4), activation="elu", per_channel=True),
-    "pooled": PooledCNN(channels=(3, 4), kernel=3, widths=(5,), activation="tanh", dropout=0.3),
+    "pooled-resnet": PooledResNet(stem=(5,), narrow=(6, 6), wide=(6, 6), blocks=2, dense=(8,)),
     "resnet": ResNet1D(stem=(4,), narrow=(3, 3), wide=(4, 5), blocks=1, dropout=0.3),
+    "stack": ConvStack(
+        (3, 4), (3,), (2,), 2, activation="crelu", norm="batch", dropout=(0.1, 0.2), dense=(5,), dense_dropout=0.2
+    ),
     "subspace": Subspace(n_components=4, widths=(6,), dropout=0.3),
+    "unet": UNet1D(channels=(5, 6)),
     "transformer": Transformer1D(patch=4, width=4, depth=1, heads=2, hidden=5, dropout=0.3),
 }
 every = pytest.mark.parametrize("name", TINY)
@@ -48,7 +56,7 @@ def signals(seed=0):
 
 
 def built(name, **changes):
-    return dataclasses.replace(TINY[name], **changes).build(SAMPLES, CHANNELS, nnx.Rngs(1))
+    return dataclasses.replace(TINY[name], **changes).build((SAMPLES, CHANNELS), nnx.Rngs(1))
 
 
 @every
@@ -94,7 +102,7 @@ def test_dropout_is_random_with_rngs_and_repeats_with_its_key(name):
 
 
 def test_a_cnn_by_hand():
-    network = CNN(channels=(3, 2), kernels=(5, 3), activation="tanh").build(13, 2, nnx.Rngs(0))
+    network = CNN(channels=(3, 2), kernels=(5, 3), activation="tanh").build((13, 2), nnx.Rngs(0))
     signal = np.asarray(jax.random.normal(jax.random.key(3), (13, 2)))
     layer = signal
     for convolution in network.convolutions:
@@ -125,7 +133,7 @@ def test_lengths_and_features_are_the_published_ones():
     assert CNN().lengths(1024) == (510, 254, 126, 62, 30, 14, 6, 2)
     assert PRESETS["cnn-deepfpc"].lengths(512) == (254, 126, 62, 30, 14, 6)
     for name, samples, features in (("cnn", 1024, 144), ("cnn-deepfpc", 512, 336)):
-        network = nnx.eval_shape(lambda name=name, n=samples: encoder_spec(name).build(n, 2, nnx.Rngs(0)))
+        network = nnx.eval_shape(lambda name=name, n=samples: encoder_spec(name).build((n, 2), nnx.Rngs(0)))
         assert network.n_features == features
     operations, channels = 0, 2
     for taps, length, width in zip((5, *[3] * 7), CNN().lengths(1024), CNN().channels, strict=True):
@@ -136,7 +144,7 @@ def test_lengths_and_features_are_the_published_ones():
 
 def test_published_sizes_without_building_them():
     def parameters(name):
-        shapes = nnx.eval_shape(lambda: encoder_spec(name).build(1024, 2, nnx.Rngs(0)))
+        shapes = nnx.eval_shape(lambda: encoder_spec(name).build((1024, 2), nnx.Rngs(0)))
         return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(shapes, nnx.Param)))
 
     assert parameters("cnn") == 46_208
@@ -167,7 +175,7 @@ def test_a_subspace_keeps_what_lies_in_it():
     for count in (40, 20):  # more and fewer examples than numbers in each
         examples = np.einsum("em,msc->esc", mixed[:count], atoms)
         mean, matrix = subspace_of(examples, 3)
-        network = Subspace(3, widths=(4,)).build(SAMPLES, CHANNELS, nnx.Rngs(0))
+        network = Subspace(3, widths=(4,)).build((SAMPLES, CHANNELS), nnx.Rngs(0))
         network.set_directions(mean, matrix)
         coordinates = np.asarray(network.coordinates(jnp.asarray(examples, mean.dtype)))
         np.testing.assert_allclose(coordinates.mean(axis=0), 0, atol=1e-4)
@@ -218,16 +226,14 @@ def test_bad_numbers_and_names_are_refused():
     for wrong in (
         lambda: encoder_spec("vgg"),
         lambda: encoder_spec("cnn", depth=3),
-        lambda: CNN().build(16, 2, nnx.Rngs(0)),
-        lambda: ConvNeXt1D().build(128, 2, nnx.Rngs(0)),
+        lambda: CNN().build((16, 2), nnx.Rngs(0)),
+        lambda: ConvNeXt1D().build((128, 2), nnx.Rngs(0)),
         lambda: ConvNeXt1D(depths=(1,)),
         lambda: ConvNeXt1D(kernel=4),
-        lambda: Mixer1D().build(8, 2, nnx.Rngs(0)),
-        lambda: MLP().build(0, 2, nnx.Rngs(0)),
-        lambda: PooledCNN().build(3, 2, nnx.Rngs(0)),
-        lambda: PooledCNN(pool=0),
+        lambda: Mixer1D().build((8, 2), nnx.Rngs(0)),
+        lambda: MLP().build((0, 2), nnx.Rngs(0)),
         lambda: ResNet1D(wide=(4,)),
-        lambda: Subspace().build(8, 2, nnx.Rngs(0)),
+        lambda: Subspace().build((8, 2), nnx.Rngs(0)),
         lambda: Transformer1D(width=10, heads=4),
     ):
         with pytest.raises(InputError):

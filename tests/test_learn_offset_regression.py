@@ -9,7 +9,7 @@ from flax import nnx
 
 from diffmrs.axes import Acquisition
 from diffmrs.errors import InputError
-from diffmrs.learn import MLP, Example, OffsetRegression, PooledCNN, estimate_in_turn
+from diffmrs.learn import MLP, Example, OffsetRegression, estimate_in_turn
 from diffmrs.learn.network import Network
 from diffmrs.preprocess import Offsets, take_off
 
@@ -119,17 +119,6 @@ def test_a_network_learns_the_shift():
 
     found = losses(params, batch)
     assert found[-1] < 0.25 * found[0]
-
-
-def test_the_pooled_network_keeps_the_largest_of_neighbours():
-    network = PooledCNN(channels=(2,), kernel=3, pool=4, widths=(3,)).build(10, 1, nnx.Rngs(0))
-    signal = np.random.default_rng(0).normal(size=10)
-    kernel = np.asarray(network.convolutions[0].kernel[...])[:, 0]
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(signal, 1), 3)
-    pooled = np.maximum(windows @ kernel, 0)[:8].reshape(2, 4, 2).max(axis=1)
-    layer = network.layers.linear[0]
-    expected = np.maximum(pooled.ravel() @ np.asarray(layer.kernel[...]), 0)
-    np.testing.assert_allclose(network(jnp.asarray(signal[:, None], float)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(

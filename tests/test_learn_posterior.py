@@ -63,7 +63,7 @@ def matched(network):
 
 
 def posterior_network():
-    return matched(PosteriorNetwork(Subspace(3, (3,)), POINTS, 2, 3, nnx.Rngs(0)))
+    return matched(PosteriorNetwork(Subspace(3, (3,)), (POINTS, 2), 3, nnx.Rngs(0)))
 
 
 @lru_cache
@@ -108,7 +108,7 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
     scene, _, examples, seen, mean, precision, _ = toy()
     middle, spread = np.array([2.0, 1.0, 1.5], np.float32), np.array([1.0, 0.5, 0.7], np.float32)
     loss = Supervised(scene, middle, spread, 3, spread=True)
-    network, _ = trained(matched(Network(Subspace(3, (3,)), POINTS, 2, 6, nnx.Rngs(0), small=True)), loss)
+    network, _ = trained(matched(Network(Subspace(3, (3,)), (POINTS, 2), 6, nnx.Rngs(0), small=True)), loss)
     outputs = np.asarray(network(seen.signal))
     variance = np.diag(np.linalg.inv(precision))
     assert np.sqrt(np.mean((outputs[:, :3] - mean) ** 2 / variance)) < 0.15
@@ -121,7 +121,7 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
         dataclasses.replace(loss, spread=False)(network, examples, None)
     with pytest.raises(InputError, match="lack"):
         loss(network, examples._replace(parameters=None), None)
-    other = PosteriorNetwork(Subspace(3, (3,)), POINTS, 2, 3, nnx.Rngs(0))
+    other = PosteriorNetwork(Subspace(3, (3,)), (POINTS, 2), 3, nnx.Rngs(0))
     with pytest.raises(InputError, match="lack"):
         PosteriorLoss(scene)(other, examples._replace(z=None), None)
 
@@ -133,7 +133,7 @@ def test_broken_spectra_are_left_out_of_value_and_gradient():
     fid = some.fid.at[1, 3].set(jnp.nan).at[2].set(0)
     broken = some._replace(fid=fid, noise_sd=some.noise_sd.at[3].set(0), z=some.z.at[4, 0].set(jnp.inf))
     good = jax.tree.map(lambda leaf: leaf[:1], some)
-    network = PosteriorNetwork(Subspace(4, (6,)), POINTS, 2, 3, nnx.Rngs(0), flow_layers=2)
+    network = PosteriorNetwork(Subspace(4, (6,)), (POINTS, 2), 3, nnx.Rngs(0), flow_layers=2)
     graph, params, rest = nnx.split(network, nnx.Param, ...)
 
     @jax.jit
@@ -196,7 +196,7 @@ def test_a_flow_is_the_inverse_of_its_inverse_and_knows_its_determinant(size):
 
 @pytest.mark.thorough
 def test_a_bent_density_integrates_to_one_and_a_new_one_is_the_prior():
-    network = PosteriorNetwork(Subspace(2, (4,)), 8, 1, 2, nnx.Rngs(0), flow_layers=2)
+    network = PosteriorNetwork(Subspace(2, (4,)), (8, 1), 2, nnx.Rngs(0), flow_layers=2)
     signal, edges = jnp.zeros((1, 8, 1)), np.linspace(-7, 7, 121)
     grid = jnp.asarray(np.stack(np.meshgrid(edges, edges), axis=-1).reshape(-1, 2))
 

@@ -45,7 +45,7 @@ class Sum:
 
 
 HOW = Training(steps=12, batch=8, every=4, validation=24, learning_rate=0.01)
-START = Network(MLP((6,), dropout=0.2), 16, 2, 1, nnx.Rngs(0))
+START = Network(MLP((6,), dropout=0.2), (16, 2), 1, nnx.Rngs(0))
 SOUND, LOSS = Numbers(0.0), Sum(1.0)
 
 
@@ -112,7 +112,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_very_numbers(tmp_path):
     assert unchanged == history
     with pytest.raises(InputError, match=r"was written with learning_rate 0\.01, but now it is 0\.02"):
         train(START, LOSS, SOUND, dataclasses.replace(HOW, learning_rate=0.02), checkpoint=path)
-    wider = Network(MLP((7,)), 16, 2, 1, nnx.Rngs(0))
+    wider = Network(MLP((7,)), (16, 2), 1, nnx.Rngs(0))
     with pytest.raises(InputError, match="another network"):
         train(wider, LOSS, SOUND, HOW, checkpoint=path)
 

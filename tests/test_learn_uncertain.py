@@ -55,7 +55,7 @@ def test_dropout_spreads_answers_only_where_there_is_dropout():
     signal = jnp.asarray(RNG.normal(size=(3, 16, 2)), jnp.zeros(()).dtype)
     key = jax.random.key(0)
     for rate in (0.0, 0.5):
-        network = Network(MLP((8,), dropout=rate), 16, 2, 2, nnx.Rngs(0))
+        network = Network(MLP((8,), dropout=rate), (16, 2), 2, nnx.Rngs(0))
         drawn = dropout_draws(network, signal, key, 6)
         assert drawn.shape == (6, 3, 2)
         np.testing.assert_array_equal(drawn, dropout_draws(network, signal, key, 6))

@@ -11,11 +11,14 @@ try:
         MLP,
         PRESETS,
         ConvNeXt1D,
+        ConvStack,
+        InceptionNet,
         Mixer1D,
-        PooledCNN,
+        PooledResNet,
         ResNet1D,
         Subspace,
         Transformer1D,
+        UNet1D,
         encoder_spec,
         spec_from_json,
         spec_to_json,
@@ -29,6 +32,7 @@ try:
         draw_examples,
         recipe_source,
     )
+    from diffmrs.learn.finite import AmplitudeSource, FiniteSource, MixedSource, amplitude_source
     from diffmrs.learn.flow import SplineFlow
     from diffmrs.learn.gaussian import Gaussian
     from diffmrs.learn.inputs import InputSpec, NetworkInput, Representation, network_input
@@ -40,6 +44,16 @@ try:
     from diffmrs.learn.offset_decoders import CreatineLine, ProfiledTransient, ReferenceTransient
     from diffmrs.learn.offset_regression import OffsetRegression, estimate_in_turn
     from diffmrs.learn.posterior import PosteriorNetwork
+    from diffmrs.learn.presets import (
+        Preset,
+        PresetModel,
+        prepare,
+        preset_names,
+        read_preset,
+        read_preset_model,
+        save_preset_model,
+        train_preset,
+    )
     from diffmrs.learn.published import Reconstruction, reconstruction
     from diffmrs.learn.registration import PUBLISHED_WINDOW_PPM, OffsetLoss, estimate_offsets
     from diffmrs.learn.regularised import Constant, ThroughMode, steered, steered_mode, steering_outputs
@@ -48,6 +62,7 @@ try:
     from diffmrs.learn.tensors import read_tensors, write_tensors
     from diffmrs.learn.training import Loss, Progress, Training, train
     from diffmrs.learn.transients import Intermittent, TransientSource, reference_transient
+    from diffmrs.learn.view import StackView, View, frozen
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] not in ("flax", "optax", "safetensors"):
         raise
@@ -59,26 +74,33 @@ __all__ = [
     "MLP",
     "PRESETS",
     "PUBLISHED_WINDOW_PPM",
+    "AmplitudeSource",
     "Constant",
     "ConvNeXt1D",
+    "ConvStack",
     "CreatineLine",
     "Decoder",
     "Example",
+    "FiniteSource",
     "Gaussian",
+    "InceptionNet",
     "InputSpec",
     "Intermittent",
     "Latent",
     "Loss",
+    "MixedSource",
     "Mixer1D",
     "Mode",
     "Network",
     "NetworkInput",
     "OffsetLoss",
     "OffsetRegression",
-    "PooledCNN",
+    "PooledResNet",
     "PopulationSource",
     "PosteriorLoss",
     "PosteriorNetwork",
+    "Preset",
+    "PresetModel",
     "Prior",
     "ProfiledTransient",
     "Progress",
@@ -92,6 +114,7 @@ __all__ = [
     "SelfSupervised",
     "Source",
     "SplineFlow",
+    "StackView",
     "Subspace",
     "Supervised",
     "ThroughMode",
@@ -99,6 +122,9 @@ __all__ = [
     "Training",
     "Transformer1D",
     "TransientSource",
+    "UNet1D",
+    "View",
+    "amplitude_source",
     "decoder_for",
     "draw_examples",
     "encoder_spec",
@@ -106,15 +132,21 @@ __all__ = [
     "estimate_offsets",
     "find_mode",
     "fitted_subspace",
+    "frozen",
     "gauss_newton",
     "latent_for",
     "lines_basis",
     "network_input",
+    "prepare",
+    "preset_names",
     "read_checkpoint",
+    "read_preset",
+    "read_preset_model",
     "read_tensors",
     "recipe_source",
     "reconstruction",
     "reference_transient",
+    "save_preset_model",
     "spec_from_json",
     "spec_to_json",
     "steered",
@@ -122,6 +154,7 @@ __all__ = [
     "steering_outputs",
     "subspace_of",
     "train",
+    "train_preset",
     "write_checkpoint",
     "write_tensors",
 ]

@@ -61,6 +61,7 @@ class InputSpec:
         unit: a constant of the FID's units. Only with `"none"`.
         with_noise: adds a channel that holds, at every sample, the logarithm of the noise standard deviation of what
             is fed.
+        in_row: one channel with the real parts, then the imaginary parts. Not with `"both"` or `with_noise`.
 
     Raises:
         InputError: unknown names, numbers out of range, or fields that do not go together.
@@ -72,12 +73,15 @@ class InputSpec:
     scale: str = "none"
     unit: float = 1.0
     with_noise: bool = False
+    in_row: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(f"kind of input is {self.kind!r}; it must be one of {', '.join(KINDS)}")
         unit = checked_common(self.scale, self.unit, self.with_noise, self.n_points)
         object.__setattr__(self, "unit", unit)
+        if self.in_row and (self.with_noise or self.kind == "both"):
+            raise InputError("in_row goes neither with the input 'both' nor with a noise channel")
         if self.ppm_range is not None:
             if self.kind != "spectrum":
                 raise InputError(f"ppm_range goes only with the input 'spectrum', not with {self.kind!r}")
@@ -105,6 +109,8 @@ class InputSpec:
         if self.ppm_range is not None:
             window = acquisition.window(samples, self.ppm_range)
             samples = window.stop - window.start
+        if self.in_row:
+            return 2 * samples, 1
         return samples, (4 if self.kind == "both" else 2) + self.with_noise
 
     def check(self, acquisition: Acquisition, n_points: int) -> None:
@@ -133,15 +139,16 @@ def network_input(
     Raises:
         InputError: the FID is too short, or its spectrum does not reach over the range.
     """
-    samples, _ = spec.shape(acquisition, fid.shape[0])
     # The whole FID is replaced, not the samples: what is left of a broken one would look like a measurement.
     whole = jnp.where(jnp.all(jnp.isfinite(fid)), fid, 0)
     fed = _fed(whole[: spec.used_points(fid.shape[0])], spec, acquisition)
     scale = input_scale(fed.real**2 + fed.imag**2, spec.scale, spec.unit)
     signal = jnp.concatenate([fed.real, fed.imag], axis=1)[:, _ORDER[spec.kind]] / scale
+    if spec.in_row:
+        return NetworkInput(signal.T.reshape(-1, 1), scale)
     if spec.with_noise:
         level = noise_level(noise_sd, scale, fid.shape[0])
-        signal = jnp.concatenate([signal, jnp.full((samples, 1), level)], axis=1)
+        signal = jnp.concatenate([signal, jnp.full((signal.shape[0], 1), level)], axis=1)
     return NetworkInput(signal, scale)
 
 

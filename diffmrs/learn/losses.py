@@ -23,14 +23,15 @@ from diffmrs.learn.gaussian import gaussian_of
 from diffmrs.learn.mode import gauss_newton
 from diffmrs.learn.posterior import PosteriorNetwork
 from diffmrs.learn.scene import Scene
+from diffmrs.learn.view import Sees
 from diffmrs.pytree import container
 
 Metrics = dict[str, Array]
 
 
 def dropout_of(key: Array | None) -> nnx.Rngs | None:
-    """Randomness of dropout from a key; none without one."""
-    return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1))
+    """Randomness of dropout from a key, and word that batch norms are trained; none without one."""
+    return None if key is None else nnx.Rngs(dropout=jax.random.fold_in(key, 1), batch=0)
 
 
 def mean_of(values: Float[Array, " batch"], usable: Bool[Array, " batch"]) -> Float[Array, ""]:
@@ -57,7 +58,7 @@ class Supervised:
     """Squared error of amplitudes in units of their spread in the population: the usual supervised network.
 
     Attributes:
-        scene: how FIDs are seen.
+        scene: how FIDs are seen: a `Scene`, or a `View` without a signal model.
         mean: of each amplitude over the population; where FIDs have a scale of their own, of amplitude over scale.
             [members]
         sd: its standard deviation. [members]
@@ -65,7 +66,7 @@ class Supervised:
         spread: whether the network also tells a variance of each (heteroscedastic), as log variances after the means.
     """
 
-    scene: Scene
+    scene: Sees
     mean: Any
     sd: Any
     members: int

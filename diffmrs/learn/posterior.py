@@ -7,9 +7,12 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from diffmrs.learn.encoders.parts import Shape
 from diffmrs.learn.encoders.registry import Encoder
 from diffmrs.learn.flow import SplineFlow
 from diffmrs.learn.gaussian import Gaussian, gaussian_of, gaussian_outputs
+
+_SMALL = nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
 
 
 class PosteriorNetwork(nnx.Module):
@@ -19,30 +22,28 @@ class PosteriorNetwork(nnx.Module):
 
     Args:
         spec: of the encoder.
-        samples: length of the input.
-        channels: channels of the input.
+        shape: of the input: its axes, then its channels.
         size: number of coordinates.
         rngs: for the initial weights.
         flow_layers: coupling layers of the flow; 0 for a Gaussian.
     """
 
-    def __init__(self, spec: Encoder, samples: int, channels: int, size: int, rngs: nnx.Rngs, *, flow_layers: int = 0):
+    def __init__(self, spec: Encoder, shape: Shape, size: int, rngs: nnx.Rngs, *, flow_layers: int = 0):
         self.size = size
-        self.encoder = spec.build(samples, channels, rngs)
-        small = nnx.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
+        self.encoder = spec.build(shape, rngs)
         features = self.encoder.n_features
-        self.output = nnx.Linear(features, gaussian_outputs(size), kernel_init=small, rngs=rngs)
+        self.output = nnx.Linear(features, gaussian_outputs(size), kernel_init=_SMALL, rngs=rngs)
         self.flow = SplineFlow(size, features, rngs, layers=flow_layers) if flow_layers else None
 
     def read(
-        self, signal: Float[Array, "batch samples channels"], *, rngs: nnx.Rngs | None = None
+        self, signal: Float[Array, "batch *axes channels"], *, rngs: nnx.Rngs | None = None
     ) -> tuple[Gaussian, Float[Array, "batch features"]]:
         """The Gaussian, and the features that steer the flow."""
         features = jnp.asarray(self.encoder(signal, rngs=rngs), signal.dtype)
         return gaussian_of(self.output(features), self.size), features
 
     def __call__(
-        self, signal: Float[Array, "batch samples channels"], *, rngs: nnx.Rngs | None = None
+        self, signal: Float[Array, "batch *axes channels"], *, rngs: nnx.Rngs | None = None
     ) -> Float[Array, "batch size"]:
         """The middle of the posterior: the mean of the Gaussian, moved as the flow moves it."""
         gaussian, features = self.read(signal, rngs=rngs)
@@ -52,7 +53,7 @@ class PosteriorNetwork(nnx.Module):
 
     def log_prob(
         self,
-        signal: Float[Array, "batch samples channels"],
+        signal: Float[Array, "batch *axes channels"],
         z: Float[Array, "batch size"],
         *,
         rngs: nnx.Rngs | None = None,
@@ -63,7 +64,7 @@ class PosteriorNetwork(nnx.Module):
 
     def sample(
         self,
-        signal: Float[Array, "batch samples channels"],
+        signal: Float[Array, "batch *axes channels"],
         key: Array,
         draws: int,
         *,

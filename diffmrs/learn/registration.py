@@ -46,15 +46,15 @@ class OffsetLoss:
         if self.window_ppm is not None:
             self.decoder.acquisition.window(self.decoder.n_points, self.window_ppm)
 
-    def shape(self, n_points: int) -> tuple[int, int, int]:
-        """Samples, channels and outputs of a network for FIDs of `n_points`.
+    def shape(self, n_points: int) -> tuple[tuple[int, int], int]:
+        """Shape of the input (samples, channels) and number of outputs of a network for FIDs of `n_points`.
 
         Raises:
             InputError: the FIDs are shorter than what the network is fed or what the decoder compares.
         """
         if n_points < self.decoder.n_points:
             raise InputError(f"{self.decoder.n_points} samples are compared, but the FIDs have {n_points}")
-        return (*self.spec.shape(self.decoder.acquisition, n_points), self.decoder.n_outputs)
+        return self.spec.shape(self.decoder.acquisition, n_points), self.decoder.n_outputs
 
     def see(self, fid: Complex[Array, " points"]) -> tuple[Array, Array, Array]:
         """What the network is fed, what the decoder compares, and what both were divided by."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from diffmrs.learn.tensors import read_tensors, write_tensors
 from diffmrs.provenance import __version__
 from diffmrs.simulate import LogNormal
 
+N = TypeVar("N", bound=nnx.Module)
 _FORMAT = "diffmrs-quantifier-1"
 
 
@@ -38,10 +39,8 @@ class Built:
 
     def network(self, protocol: Protocol, seed: int = 0) -> PosteriorNetwork:
         """An untrained one for a protocol."""
-        samples, channels = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
-        return PosteriorNetwork(
-            self.encoder, samples, channels, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers
-        )
+        shape = protocol.scene.spec.shape(protocol.model.acquisition, protocol.model.n_points)
+        return PosteriorNetwork(self.encoder, shape, protocol.latent.size, nnx.Rngs(seed), flow_layers=self.flow_layers)
 
 
 def save_quantifier(path: Path, quantifier: Quantifier, built: Built, ranges: Ranges, told: dict[str, Any]) -> None:
@@ -60,7 +59,7 @@ def save_quantifier(path: Path, quantifier: Quantifier, built: Built, ranges: Ra
     latent, basis = quantifier.protocol.latent, quantifier.basis
     margin, gain = latent.population.amplitude, latent.gain
     assert isinstance(margin, LogNormal) and gain is not None
-    arrays = {f"network/{name}": value for name, value in _flat(quantifier.network).items()}
+    arrays = {f"network/{name}": value for name, value in flat_arrays(quantifier.network).items()}
     arrays |= {
         "basis": np.asarray(basis.fid, np.complex64),
         "amplitude_median": np.asarray(margin.median),
@@ -114,7 +113,7 @@ def load_quantifier(path: Path, *, steps: int | None = 2) -> Quantifier:
         if not sound or amplitude.median.shape != (len(basis.names),) or not 0 <= built.flow_layers <= 64:
             raise ValueError("numbers that are not finite, or of another shape")
         protocol = assembled(basis, (low, high), ranges, amplitude, gain)
-        network = _with_arrays(built.network(protocol), network_arrays)
+        network = with_arrays(built.network(protocol), network_arrays)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: is damaged, or not a network of this version of diffmrs ({error})") from None
     except InputError as error:
@@ -127,14 +126,19 @@ def with_steps(quantifier: Quantifier, steps: int | None) -> Quantifier:
     return replace(quantifier, steps=steps)
 
 
-def _flat(network: nnx.Module) -> dict[str, np.ndarray]:
+def flat_arrays(network: nnx.Module) -> dict[str, np.ndarray]:
     """Arrays of a network by their path."""
     leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(network)))
     return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _with_arrays(network: PosteriorNetwork, arrays: dict[str, np.ndarray]) -> PosteriorNetwork:
-    wanted = _flat(network)
+def with_arrays(network: N, arrays: dict[str, np.ndarray]) -> N:
+    """A network with other numbers.
+
+    Raises:
+        ValueError: they are not those of its layers.
+    """
+    wanted = flat_arrays(network)
     if wanted.keys() != arrays.keys():
         raise ValueError("other layers than those that are described")
     for name, value in wanted.items():

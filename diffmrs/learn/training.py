@@ -41,9 +41,10 @@ class Training:
         steps: optimiser steps.
         batch: examples per step, drawn anew for each.
         learning_rate: the largest.
-        schedule: `"cosine"` (after a warm-up), `"constant"`, or `"steps"`: a tenth after each of `drops`.
+        schedule: `"cosine"` (after a warm-up), `"constant"`, or `"steps"`: down after each of `drops`.
         warmup: share of the steps over which the learning rate rises; cosine only.
-        drops: shares of the steps after which the learning rate falls to a tenth.
+        drops: shares of the steps after which the learning rate falls.
+        falls_to: what of it is left then.
         weight_decay: of AdamW; 0 is Adam.
         clip: largest norm of a gradient.
         every: steps between validations, and between checkpoints.
@@ -58,6 +59,7 @@ class Training:
     schedule: str = "cosine"
     warmup: float = 0.02
     drops: tuple[float, ...] = ()
+    falls_to: float = 0.1
     weight_decay: float = 0.0
     clip: float = 1.0
     every: int = 500
@@ -78,8 +80,11 @@ class Training:
                 "they must lie above 0 and at most 1, above 0, and not below 0"
             )
 
-        if not all(0 <= share <= 1 for share in (self.warmup, *self.drops)):
-            raise InputError(f"warmup is {self.warmup} and drops are {self.drops}; they are shares, from 0 to 1")
+        if not all(0 <= share <= 1 for share in (self.warmup, *self.drops, self.falls_to)):
+            raise InputError(
+                f"warmup is {self.warmup}, drops are {self.drops} and falls_to is {self.falls_to}; they are shares, "
+                "from 0 to 1"
+            )
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients."""
@@ -92,7 +97,7 @@ class Training:
         if self.schedule == "constant":
             return optax.constant_schedule(self.learning_rate)
         if self.schedule == "steps":
-            falls = {int(share * self.steps): 0.1 for share in self.drops}
+            falls = {int(share * self.steps): self.falls_to for share in self.drops}
             return optax.piecewise_constant_schedule(self.learning_rate, falls)
         warm = max(int(self.warmup * self.steps), 1)
         return optax.warmup_cosine_decay_schedule(

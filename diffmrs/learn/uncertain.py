@@ -16,13 +16,13 @@ _MOST = 16.0  # modulus of a logarithm of a variance, as in training
 
 
 def dropout_draws(
-    network: Any, signal: Float[Array, "batch samples channels"], key: Array, draws: int
+    network: Any, signal: Float[Array, "batch *axes channels"], key: Array, draws: int
 ) -> Float[Array, "draws batch outputs"]:
     """Outputs with dropout left on, each with other units dropped (Gal & Ghahramani 2016, ICML, section 4).
 
     Args:
         network: with dropout in its encoder; without any, all draws are alike.
-        signal: from `network_input`.
+        signal: from `Representation.feed`.
         key: `jax.random` key.
         draws: how many, at least 2.
 

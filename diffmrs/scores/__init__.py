@@ -1,6 +1,7 @@
 """How estimators are judged, fits and networks alike: scores with their floors, calibration, bounds and flags."""
 
 from diffmrs.scores.accuracy import Accuracy, accuracy, bootstrap, interval
+from diffmrs.scores.baselines import projection, random_forest
 from diffmrs.scores.bounds import (
     bayesian_bound,
     expected_slope,
@@ -52,6 +53,8 @@ __all__ = [
     "plot_ranks",
     "plot_truth_estimate",
     "position",
+    "projection",
+    "random_forest",
     "rank_test",
     "ridge",
     "sample_calibration",

@@ -42,6 +42,7 @@ class Recipe:
         note: what the two forms have in common with it and what not.
         ingredients: the signals; when there are none, every member of the basis with `amplitude`.
         amplitude: of every member, without `ingredients`.
+        outer: amplitudes come only from this share of each range at either end, 0 to 0.5; 0 for all of it.
         shift_hz: frequency shift, Hz.
         damping_per_s: damping beyond the basis, 1/s (width of the line times pi).
         own: whether each signal has a shift and a damping of its own; else all have the same.
@@ -60,6 +61,7 @@ class Recipe:
     note: str
     ingredients: tuple[Ingredient, ...] = ()
     amplitude: Range = (0.0, 1.0)
+    outer: float = 0.0
     shift_hz: Range = (0.0, 0.0)
     damping_per_s: Range = (0.0, 0.0)
     own: bool = False
@@ -71,6 +73,10 @@ class Recipe:
     noise_first: bool = False
     water_protons: float | None = None
     water_ppm: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.outer <= 0.5:
+            raise InputError(f"outer of the recipe is {self.outer:g}; it must lie between 0 and 0.5")
 
     def physical(self) -> "Recipe":
         """The physical form: no negative damping, noise last."""

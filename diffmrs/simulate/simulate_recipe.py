@@ -81,7 +81,10 @@ class _OneFid:
             return jax.random.uniform(keys[number], shape, real, *limits)
 
         low, high = self._amplitudes(members)
-        amplitude = jnp.asarray(low, real) + jnp.asarray(high - low, real) * uniform(0, (0.0, 1.0), (members,))
+        place = uniform(0, (0.0, 1.0), (members,))
+        if recipe.outer:
+            place = jnp.where(place < 0.5, 2 * recipe.outer * place, 1 - 2 * recipe.outer * (1 - place))
+        amplitude = jnp.asarray(low, real) + jnp.asarray(high - low, real) * place
         shift, damping = uniform(1, recipe.shift_hz, each), uniform(2, recipe.damping_per_s, each)
         extra = jnp.asarray([one.damping_per_s for one in recipe.ingredients] or [0.0] * members, real)
         extra = extra[: model.n_groups]  # where all have the same, one group
@@ -94,7 +97,7 @@ class _OneFid:
         )
         time_s = jnp.asarray(model.time_s, real)
         clean = predict_fid(parameters, basis_fid, model).astype(basis_fid.dtype)
-        water = self._water(time_s, parameters.gaussian_fwhm_hz[0])
+        water = None if recipe.water_protons is None else self.water(parameters.gaussian_fwhm_hz[0])
         reference = clean if water is None else water
         clean = clean if water is None else clean + water
         if recipe.snr is None:
@@ -126,10 +129,10 @@ class _OneFid:
         low, high = np.array(limits, float).T
         return low, high
 
-    def _water(self, time_s: Array, gaussian_fwhm_hz: Array) -> Array | None:
-        """The reference line, as wide as the metabolites."""
-        if self.recipe.water_protons is None:
-            return None
+    def water(self, gaussian_fwhm_hz: Array) -> Array:
+        """The reference line of a recipe that has one, as wide as the metabolites."""
+        assert self.recipe.water_protons is not None
+        time_s = jnp.asarray(self.model.time_s, gaussian_fwhm_hz.dtype)
         frequency_hz = self.model.acquisition.ppm_to_hz(self.recipe.water_ppm)
         return self.recipe.water_protons * self.proton * gaussian_line(time_s, frequency_hz, gaussian_fwhm_hz)
 

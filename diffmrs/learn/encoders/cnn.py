@@ -10,7 +10,9 @@ from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
+    HE,
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -67,9 +69,10 @@ class CNN:
             found.append((found[-1] - taps) // self.stride + 1)
         return tuple(found[1:])
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "CNNEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "CNNEncoder":
         """The network for an input of that shape."""
-        check_shape(samples, channels)
+        check_shape(self, shape)
+        samples, channels = shape
         return CNNEncoder(self, samples, channels, rngs)
 
 
@@ -86,7 +89,7 @@ class CNNEncoder(nnx.Module):
                 widths[layer + 1],
                 spec.kernels[min(layer, len(spec.kernels) - 1)],
                 spec.stride,
-                kernel_init=nnx.initializers.he_normal(),
+                kernel_init=HE,
                 rngs=rngs,
                 **precision_of(spec.precision),
             )

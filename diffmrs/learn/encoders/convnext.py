@@ -9,7 +9,15 @@ from jaxtyping import Array, Float
 
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
-from diffmrs.learn.encoders.parts import PRECISIONS, check_choice, check_counts, check_shape, over_batch, precision_of
+from diffmrs.learn.encoders.parts import (
+    PRECISIONS,
+    Shape,
+    check_choice,
+    check_counts,
+    check_shape,
+    over_batch,
+    precision_of,
+)
 
 _START = nnx.initializers.truncated_normal(0.02)
 _LAYER_SCALE = 1e-6
@@ -46,13 +54,14 @@ class ConvNeXt1D:
         if self.kernel % 2 == 0:
             raise InputError(f"kernel of ConvNeXt1D is {self.kernel}; it must be odd")
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "ConvNeXtEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "ConvNeXtEncoder":
         """The network for an input of that shape.
 
         Raises:
             InputError: the signal is shorter than one patch of patches.
         """
-        check_shape(samples, channels)
+        check_shape(self, shape)
+        samples, channels = shape
         if samples < self.patch ** len(self.widths):
             raise InputError(
                 f"{samples} samples are too few for a ConvNeXt1D of {len(self.widths)} stages, patches of {self.patch}"
@@ -103,7 +112,7 @@ class Block(nnx.Module):
             width,
             width,
             spec.kernel,
-            padding=[(half, half)],
+            padding=((half, half),),
             feature_group_count=width,
             kernel_init=_START,
             rngs=rngs,

@@ -3,21 +3,20 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from diffmrs.learn.encoders.parts import (
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
     check_shape,
     drop,
-    over_batch,
     precision_of,
 )
-from diffmrs.learn.encoders.patches import count_patches, tokens_of
+from diffmrs.learn.encoders.patches import PatchEncoder
 
 
 @dataclass(frozen=True)
@@ -50,39 +49,22 @@ class Mixer1D:
         check_rate(self, "dropout")
         check_choice(self, "precision", PRECISIONS)
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "MixerEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "MixerEncoder":
         """The network for an input of that shape.
 
         Raises:
             InputError: the signal is shorter than a patch.
         """
-        check_shape(samples, channels)
-        return MixerEncoder(self, count_patches(samples, self.patch), channels, rngs)
+        check_shape(self, shape)
+        return MixerEncoder(self, shape, rngs)
 
 
-class MixerEncoder(nnx.Module):
+class MixerEncoder(PatchEncoder):
     """What `Mixer1D` describes."""
 
-    def __init__(self, spec: Mixer1D, n_patches: int, channels: int, rngs: nnx.Rngs) -> None:
-        self.spec = spec
-        self.n_features = spec.width
-        types = precision_of(spec.precision)
-        self.embed = nnx.Linear(spec.patch * channels, spec.width, rngs=rngs, **types)
-        self.blocks = nnx.List(MixerBlock(spec, n_patches, rngs) for _ in range(spec.depth))
-        self.norm = nnx.LayerNorm(spec.width, rngs=rngs, **types)
-
-    def __call__(
-        self, signal: Float[Array, "*batch samples channels"], *, rngs: nnx.Rngs | None = None
-    ) -> Float[Array, "*batch features"]:
-        """Features of the signal; `rngs` (stream `dropout`) turns dropout on."""
-
-        def encode(signal: jax.Array) -> jax.Array:
-            tokens = tokens_of(signal, self.spec.patch, self.embed)
-            for block in self.blocks:
-                tokens = block(tokens, rngs=rngs)
-            return jnp.mean(self.norm(tokens), axis=1)
-
-        return over_batch(encode, signal)
+    def __init__(self, spec: Mixer1D, shape: Shape, rngs: nnx.Rngs) -> None:
+        super().__init__(spec.patch, spec.width, spec.precision, shape, rngs)
+        self.blocks = nnx.List(MixerBlock(spec, self.n_patches, rngs) for _ in range(spec.depth))
 
 
 class MixerBlock(nnx.Module):

@@ -1,5 +1,6 @@
-"""A multi-layer perceptron on all samples of all channels, or on the samples of each channel."""
+"""A multi-layer perceptron on all numbers of an input, or on those of each channel."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,7 +10,9 @@ from jaxtyping import Array, Float
 
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
+    HE,
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -24,7 +27,7 @@ from diffmrs.learn.encoders.parts import (
 class MLP:
     """Fully connected layers, each followed by an activation and dropout.
 
-    Weights start as He et al. (2015) propose; biases at zero.
+    An input with several axes is flattened. Weights start as He et al. (2015) propose; biases at zero.
 
     Attributes:
         widths: of the layers.
@@ -46,30 +49,34 @@ class MLP:
         check_choice(self, "activation", tuple(ACTIVATIONS))
         check_choice(self, "precision", PRECISIONS)
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "MLPEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "MLPEncoder":
         """The network for an input of that shape."""
-        check_shape(samples, channels)
-        return MLPEncoder(self, samples, channels, rngs)
+        check_shape(self, shape, axes=())
+        return MLPEncoder(self, shape, rngs)
 
 
 class MLPEncoder(nnx.Module):
     """What `MLP` describes."""
 
-    def __init__(self, spec: MLP, samples: int, channels: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: MLP, shape: Shape, rngs: nnx.Rngs) -> None:
         self.spec = spec
+        self.axes = len(shape) - 1
+        *_, channels = shape
         self.n_features = spec.widths[-1] * (channels if spec.per_channel else 1)
-        self.layers = Layers(samples if spec.per_channel else samples * channels, spec, rngs)
+        self.layers = Layers(math.prod(shape) // (channels if spec.per_channel else 1), spec, rngs)
 
-    def __call__(
-        self, signal: Float[Array, "*batch samples channels"], *, rngs: nnx.Rngs | None = None
-    ) -> Float[Array, "*batch features"]:
-        """Features of the signal; `rngs` (stream `dropout`) turns dropout on."""
+    def __call__(self, signal: Float[Array, "..."], *, rngs: nnx.Rngs | None = None) -> Float[Array, "*batch features"]:
+        """Features of the signal [*batch, *axes, channels]; `rngs` (stream `dropout`) turns dropout on."""
 
         def encode(signal: jax.Array) -> jax.Array:
-            vectors = signal.swapaxes(1, 2) if self.spec.per_channel else signal.reshape(signal.shape[0], -1)
-            return self.layers(vectors, rngs=rngs).reshape(signal.shape[0], -1)
+            count, *_, channels = signal.shape
+            if self.spec.per_channel:
+                signal = signal.reshape(count, -1, channels).swapaxes(1, 2)
+            else:
+                signal = signal.reshape(count, -1)
+            return self.layers(signal, rngs=rngs).reshape(count, -1)
 
-        return over_batch(encode, signal)
+        return over_batch(encode, signal, self.axes)
 
 
 class Layers(nnx.Module):
@@ -79,8 +86,7 @@ class Layers(nnx.Module):
         self.spec = spec
         widths = (n_inputs, *spec.widths)
         self.linear = nnx.List(
-            nnx.Linear(a, b, kernel_init=nnx.initializers.he_normal(), rngs=rngs, **precision_of(spec.precision))
-            for a, b in pairwise(widths)
+            nnx.Linear(a, b, kernel_init=HE, rngs=rngs, **precision_of(spec.precision)) for a, b in pairwise(widths)
         )
 
     def __call__(

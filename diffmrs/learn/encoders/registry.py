@@ -7,24 +7,42 @@ from typing import Any
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.cnn import CNN
 from diffmrs.learn.encoders.convnext import ConvNeXt1D
+from diffmrs.learn.encoders.inception import InceptionNet
 from diffmrs.learn.encoders.mixer import Mixer1D
 from diffmrs.learn.encoders.mlp import MLP
-from diffmrs.learn.encoders.pooled import PooledCNN
+from diffmrs.learn.encoders.pooled_resnet import PooledResNet
 from diffmrs.learn.encoders.resnet import ResNet1D
+from diffmrs.learn.encoders.stack import ConvStack
 from diffmrs.learn.encoders.subspace import Subspace
 from diffmrs.learn.encoders.transformer import Transformer1D
+from diffmrs.learn.encoders.unet import UNet1D
 
-Encoder = CNN | ConvNeXt1D | MLP | Mixer1D | PooledCNN | ResNet1D | Subspace | Transformer1D
+Encoder = (
+    CNN
+    | ConvNeXt1D
+    | ConvStack
+    | InceptionNet
+    | MLP
+    | Mixer1D
+    | PooledResNet
+    | ResNet1D
+    | Subspace
+    | Transformer1D
+    | UNet1D
+)
 
 ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CNN,
     "convnext": ConvNeXt1D,
+    "inception": InceptionNet,
     "mixer": Mixer1D,
     "mlp": MLP,
-    "pooled": PooledCNN,
+    "pooled-resnet": PooledResNet,
     "resnet": ResNet1D,
+    "stack": ConvStack,
     "subspace": Subspace,
     "transformer": Transformer1D,
+    "unet": UNet1D,
 }
 
 PRESETS: dict[str, Encoder] = {
@@ -35,6 +53,7 @@ PRESETS: dict[str, Encoder] = {
     "mlp-dq": MLP(widths=(768, 512, 256, 128, 64, 32, 16, 8), per_channel=True),
     "mlp-tapper": MLP(widths=(1024, 512), activation="relu"),
     "resnet-small": ResNet1D(narrow=(8, 16, 32), wide=(32, 64, 128), blocks=2),
+    "stack-ma": ConvStack(channels=(4, 8), kernels=(5,), dense=(1024, 512)),  # of Ma et al. 2022 no sizes are public
     "transformer-small": Transformer1D(width=64, depth=2, hidden=128),
 }
 """The defaults of every encoder under its name, and published or small variants of it."""

@@ -10,7 +10,9 @@ from jaxtyping import Array, Float
 from diffmrs.errors import InputError
 from diffmrs.learn.encoders.convolution import conv
 from diffmrs.learn.encoders.parts import (
+    HE,
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -19,8 +21,6 @@ from diffmrs.learn.encoders.parts import (
     over_batch,
     precision_of,
 )
-
-_HE = nnx.initializers.he_normal()
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class ResNet1D:
         if len(self.narrow) != len(self.wide):
             raise InputError(f"ResNet1D has {len(self.narrow)} narrow but {len(self.wide)} wide numbers; one of each")
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "ResNetEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "ResNetEncoder":
         """The network for an input of that shape."""
-        check_shape(samples, channels)
-        return ResNetEncoder(self, channels, rngs)
+        check_shape(self, shape)
+        return ResNetEncoder(self, shape[1], rngs)
 
 
 class ResNetEncoder(nnx.Module):
@@ -72,7 +72,7 @@ class ResNetEncoder(nnx.Module):
         types = precision_of(spec.precision)
         before = (channels, *spec.stem)
         self.stem = nnx.List(
-            conv(before[i], before[i + 1], 3, 2, padding=[(1, 1)], kernel_init=_HE, rngs=rngs, **types)
+            conv(before[i], before[i + 1], 3, 2, padding=((1, 1),), kernel_init=HE, rngs=rngs, **types)
             for i in range(len(spec.stem))
         )
         self.blocks: nnx.List[Bottleneck] = nnx.List()
@@ -106,11 +106,11 @@ class Bottleneck(nnx.Module):
         types = precision_of(precision)
         self.stride = stride
         self.norms = nnx.List(nnx.LayerNorm(width, rngs=rngs, **types) for width in (found, narrow, narrow))
-        self.first = nnx.Linear(found, narrow, kernel_init=_HE, rngs=rngs, **types)
-        self.middle = conv(narrow, narrow, 3, stride, padding=[(1, 1)], kernel_init=_HE, rngs=rngs, **types)
-        self.last = nnx.Linear(narrow, wide, kernel_init=_HE, rngs=rngs, **types)
+        self.first = nnx.Linear(found, narrow, kernel_init=HE, rngs=rngs, **types)
+        self.middle = conv(narrow, narrow, 3, stride, padding=((1, 1),), kernel_init=HE, rngs=rngs, **types)
+        self.last = nnx.Linear(narrow, wide, kernel_init=HE, rngs=rngs, **types)
         self.beside = nnx.data(
-            None if stride == 1 and found == wide else nnx.Linear(found, wide, kernel_init=_HE, rngs=rngs, **types)
+            None if stride == 1 and found == wide else nnx.Linear(found, wide, kernel_init=HE, rngs=rngs, **types)
         )
 
     def __call__(self, signal: Float[Array, "batch samples found"]) -> Float[Array, "batch samples_out wide"]:

@@ -13,6 +13,7 @@ from diffmrs.learn.encoders.mlp import MLP, Layers
 from diffmrs.learn.encoders.parts import (
     ACTIVATIONS,
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
@@ -54,13 +55,14 @@ class Subspace:
         check_choice(self, "activation", tuple(ACTIVATIONS))
         check_choice(self, "precision", PRECISIONS)
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "SubspaceEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "SubspaceEncoder":
         """The network for an input of that shape, with random directions.
 
         Raises:
             InputError: there are more components than numbers in the input.
         """
-        check_shape(samples, channels)
+        check_shape(self, shape)
+        samples, channels = shape
         if self.n_components > samples * channels:
             raise InputError(
                 f"a subspace of {self.n_components} dimensions is asked of {samples} samples x {channels} channels"

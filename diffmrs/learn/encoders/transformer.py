@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -11,15 +10,15 @@ from diffmrs.errors import InputError
 from diffmrs.learn.encoders.mixer import Perceptron
 from diffmrs.learn.encoders.parts import (
     PRECISIONS,
+    Shape,
     check_choice,
     check_counts,
     check_rate,
     check_shape,
     drop,
-    over_batch,
     precision_of,
 )
-from diffmrs.learn.encoders.patches import count_patches, tokens_of
+from diffmrs.learn.encoders.patches import PatchEncoder
 
 
 @dataclass(frozen=True)
@@ -54,42 +53,28 @@ class Transformer1D:
         if self.width % self.heads:
             raise InputError(f"width of Transformer1D is {self.width}; it must be a multiple of its {self.heads} heads")
 
-    def build(self, samples: int, channels: int, rngs: nnx.Rngs) -> "TransformerEncoder":
+    def build(self, shape: Shape, rngs: nnx.Rngs) -> "TransformerEncoder":
         """The network for an input of that shape.
 
         Raises:
             InputError: the signal is shorter than a patch.
         """
-        check_shape(samples, channels)
-        return TransformerEncoder(self, count_patches(samples, self.patch), channels, rngs)
+        check_shape(self, shape)
+        return TransformerEncoder(self, shape, rngs)
 
 
-class TransformerEncoder(nnx.Module):
+class TransformerEncoder(PatchEncoder):
     """What `Transformer1D` describes."""
 
-    def __init__(self, spec: Transformer1D, n_patches: int, channels: int, rngs: nnx.Rngs) -> None:
-        self.spec = spec
-        self.n_features = spec.width
-        types = precision_of(spec.precision)
-        self.embed = nnx.Linear(spec.patch * channels, spec.width, rngs=rngs, **types)
-        positions = 0.02 * jax.random.normal(rngs.params(), (n_patches, spec.width), types["param_dtype"])
-        self.positions = nnx.Param(positions)
+    def __init__(self, spec: Transformer1D, shape: Shape, rngs: nnx.Rngs) -> None:
+        super().__init__(spec.patch, spec.width, spec.precision, shape, rngs)
+        kept = precision_of(spec.precision)["param_dtype"]
+        self.positions = nnx.Param(0.02 * jax.random.normal(rngs.params(), (self.n_patches, spec.width), kept))
         self.blocks = nnx.List(TransformerBlock(spec, rngs) for _ in range(spec.depth))
-        self.norm = nnx.LayerNorm(spec.width, rngs=rngs, **types)
 
-    def __call__(
-        self, signal: Float[Array, "*batch samples channels"], *, rngs: nnx.Rngs | None = None
-    ) -> Float[Array, "*batch features"]:
-        """Features of the signal; `rngs` (stream `dropout`) turns dropout on."""
-
-        def encode(signal: jax.Array) -> jax.Array:
-            tokens = tokens_of(signal, self.spec.patch, self.embed)
-            tokens = tokens + self.positions[...].astype(tokens.dtype)[None]
-            for block in self.blocks:
-                tokens = block(tokens, rngs=rngs)
-            return jnp.mean(self.norm(tokens), axis=1)
-
-        return over_batch(encode, signal)
+    def placed(self, tokens: Float[Array, "batch patches width"]) -> Float[Array, "batch patches width"]:
+        """The tokens with their learned positions."""
+        return tokens + self.positions[...].astype(tokens.dtype)[None]
 
 
 class TransformerBlock(nnx.Module):
