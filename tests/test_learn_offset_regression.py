@@ -59,7 +59,7 @@ def test_the_first_sees_the_magnitude_and_the_second_the_real_part_of_the_middle
     largest = np.abs(expected).max()
     np.testing.assert_allclose(SHIFT.see(fid)[:, 0], np.abs(expected) / largest, atol=1e-5)
     np.testing.assert_allclose(PHASE.see(fid)[:, 0], expected.real / largest, atol=1e-5)
-    assert SHIFT.shape(POINTS) == (POINTS // 2, 1, 1)
+    assert SHIFT.shape(POINTS) == ((POINTS // 2, 1), 1)
 
 
 def test_phase_does_not_change_what_the_first_sees_and_half_a_turn_negates_what_the_second_sees():

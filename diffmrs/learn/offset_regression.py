@@ -58,15 +58,15 @@ class OffsetRegression:
         if self.unit is None:
             object.__setattr__(self, "unit", OFFSETS[self.what])
 
-    def shape(self, n_points: int) -> tuple[int, int, int]:
-        """Samples, channels and outputs of a network for FIDs of `n_points`.
+    def shape(self, n_points: int) -> tuple[tuple[int, int], int]:
+        """Shape of the input (samples, channels) and number of outputs of a network for FIDs of `n_points`.
 
         Raises:
             InputError: the FIDs are too short.
         """
         if n_points < self.n_points:
             raise InputError(f"{self.n_points} samples are needed, but the FIDs have {n_points}")
-        return round(self.share * self.n_points), 1, 1
+        return (round(self.share * self.n_points), 1), 1
 
     def middle(self, fid: Complex[Array, " points"]) -> Complex[Array, " samples"]:
         """The points of the spectrum that count; zeros where the FID holds a sample that is no number."""
