@@ -13,6 +13,7 @@ from diffmrs.scores.bounds import (
 )
 from diffmrs.scores.calibration import LEVELS, Calibration, gaussian_calibration, sample_calibration
 from diffmrs.scores.detection import Rate, auc, combined, flag_rate, tail_p, threshold
+from diffmrs.scores.error_database import ErrorDatabase, error_database, signal_to_background
 from diffmrs.scores.figures import plot_coverage, plot_ecdf, plot_ranks, plot_truth_estimate
 from diffmrs.scores.floors import Linear, constant_predictor, features_of, ridge
 from diffmrs.scores.proper import crps_gaussian, crps_samples, nll_gaussian, nll_truncated
@@ -25,6 +26,7 @@ __all__ = [
     "LEVELS",
     "Accuracy",
     "Calibration",
+    "ErrorDatabase",
     "Linear",
     "Rate",
     "accuracy",
@@ -37,6 +39,7 @@ __all__ = [
     "crps_gaussian",
     "crps_samples",
     "ecdf_band",
+    "error_database",
     "expected_slope",
     "features_of",
     "flag_rate",
@@ -62,6 +65,7 @@ __all__ = [
     "score_table",
     "sd_factor",
     "sd_over_crlb",
+    "signal_to_background",
     "strata",
     "tail_p",
     "thirds",
