@@ -9,6 +9,7 @@ import synthetic
 
 from diffmrs.errors import InputError
 from diffmrs.simulate import RECIPES, Ingredient, Recipe, simulate_recipe, snr_of
+from diffmrs.simulate.recipe import proton_of
 
 N = 256
 BASIS = synthetic.basis(n_points=N)
@@ -77,6 +78,12 @@ def test_rizzo_puts_a_water_line_at_half_a_ppm():
     assert ((129 / sample_sd >= 5) & (129 / sample_sd <= 40)).all()
     spectrum = np.fft.fftshift(np.fft.fft(np.asarray(made.fid[0])))
     assert BASIS.acquisition.ppm(N)[np.abs(spectrum).argmax()] == pytest.approx(0.5, abs=0.07)
+    # Out of sight it sets the same noise, and nothing else is missing.
+    unseen = replace(recipe.without(*recipe.missing(BASIS)), water_seen=False)
+    without = simulate_recipe(jax.random.key(2), unseen, BASIS, 2)
+    np.testing.assert_array_equal(without.noise_sd, made.noise_sd)
+    line = np.asarray(made.fid[0] - without.fid[0])
+    assert line[0] == pytest.approx(129 * proton_of(BASIS), rel=1e-3)
 
 
 def test_the_same_key_gives_the_same_spectra():

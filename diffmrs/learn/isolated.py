@@ -120,8 +120,8 @@ def isolated_loss(recipe: Recipe, basis: Basis, view: View, source: Source) -> I
         InputError: the recipe has no water, or the network is fed something else than a spectrum.
     """
     spec = view.spec
-    if recipe.water_protons is None:
-        raise InputError(f"the loss 'isolated' needs a recipe with water; {recipe.name} has none")
+    if recipe.water_protons is None or not recipe.water_seen:
+        raise InputError(f"the loss 'isolated' needs a recipe with water in sight; {recipe.name} has none")
     if not isinstance(spec, InputSpec) or spec.kind != "spectrum" or spec.in_row:
         raise InputError("the loss 'isolated' needs the input 'spectrum', not in_row")
     sampler, basis_fid = recipe_sampler(recipe, basis)

@@ -54,6 +54,7 @@ class Recipe:
         noise_first: whether in the published form noise is added before shift, damping and phase.
         water_protons: first sample of the water that `snr` refers to, in the same units; None for the FID itself.
         water_ppm: where that water is put into the spectrum, ppm.
+        water_seen: whether it is there, or only sets the noise.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Recipe:
     noise_first: bool = False
     water_protons: float | None = None
     water_ppm: float = 0.5
+    water_seen: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.outer <= 0.5:

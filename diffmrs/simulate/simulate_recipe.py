@@ -99,7 +99,7 @@ class _OneFid:
         clean = predict_fid(parameters, basis_fid, model).astype(basis_fid.dtype)
         water = None if recipe.water_protons is None else self.water(parameters.gaussian_fwhm_hz[0])
         reference = clean if water is None else water
-        clean = clean if water is None else clean + water
+        clean = clean + water if water is not None and recipe.water_seen else clean
         if recipe.snr is None:
             noise_sd = jnp.asarray(recipe.noise_sd * self.proton, real)
         else:

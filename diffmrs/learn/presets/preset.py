@@ -29,6 +29,7 @@ class RecipeChanges:
         name: of the recipe.
         physical: its physical form, not the published one.
         noise: whether there is any.
+        water: whether the water that the noise refers to is in the spectrum, as a reference for concentrations.
         without: ingredients that are left out.
         snr: as in `Recipe`.
         amplitude: as in `Recipe`.
@@ -42,6 +43,7 @@ class RecipeChanges:
     name: str
     physical: bool = False
     noise: bool = True
+    water: bool = True
     without: tuple[str, ...] = ()
     snr: Range | None = None
     amplitude: Range | None = None
@@ -60,7 +62,7 @@ class RecipeChanges:
         """The recipe with these changes."""
         names = ("snr", "amplitude", "outer", "shift_hz", "damping_per_s", "phase_rad", "gaussian_fwhm_hz")
         changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        made = replace(RECIPES[self.name].without(*self.without), **changes)
+        made = replace(RECIPES[self.name].without(*self.without), water_seen=self.water, **changes)
         return made if self.noise else replace(made, snr=None, noise_sd=0.0)
 
 
