@@ -111,6 +111,7 @@ def test_the_networks_own_posterior_is_written_and_holds_the_truth(folder, tmp_p
     assert [row["outside"] for row in strange] == ["False"] * 3
 
 
+@pytest.mark.thorough
 def test_a_volume_gives_maps_and_the_same_numbers_as_single_spectra(folder, tmp_path):
     data = read_data(folder / "data.nii.gz")
     volume = MRSData(np.asarray(data.spectra)[:, None, None], data.acquisition, (), data.header)

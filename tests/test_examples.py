@@ -8,9 +8,17 @@ import pytest
 
 pytestmark = pytest.mark.slow  # each compiles its own models
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+LONG = (
+    "align_transients", "baseline_stiffness", "clean_a_volume", "clean_raw_data", "echo_time_design", "fit_volume",
+    "posterior_near_zero", "smooth_maps", "soft_constraints",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(path, marks=pytest.mark.thorough if path.stem in LONG else ()) for path in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_example_draws_its_figure(example, tmp_path, monkeypatch, capsys):
     if "sample_posterior" in example.read_text(encoding="utf-8"):
         pytest.importorskip("blackjax")
@@ -24,4 +32,4 @@ def test_example_draws_its_figure(example, tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_examples():
-    assert EXAMPLES
+    assert {path.stem for path in EXAMPLES} > set(LONG)

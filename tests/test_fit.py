@@ -114,6 +114,7 @@ def test_the_engine_gives_the_same_whatever_the_devices_and_chunks(chunk, device
     np.testing.assert_array_equal(got["row"], rows)
 
 
+@pytest.mark.thorough
 def test_side_by_side_as_on_an_accelerator_gives_the_same_answers():
     fids = jnp.asarray(np.stack([fid(noise_sd=NOISE, seed=s) for s in range(5)]), jnp.complex64)
     one_by_one = fit(MRSData(fids, ACQUISITION), basis())

@@ -89,6 +89,7 @@ def test_a_parameter_on_its_bound_does_not_move(x64):
     np.testing.assert_array_equal(gradient, 0.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_public_fit_can_be_differentiated_in_data_and_basis():
     def total(data, the_basis):

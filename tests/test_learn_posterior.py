@@ -126,6 +126,7 @@ def test_a_supervised_network_tells_posterior_means_and_variances():
         PosteriorLoss(scene)(other, examples._replace(z=None), None)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_broken_spectra_are_left_out_of_value_and_gradient():
     scene, _, examples, *_ = toy()

@@ -102,6 +102,7 @@ def test_gradients_through_the_fit_are_those_of_finite_differences(kind):
         np.testing.assert_allclose(gradient @ way, slope, rtol=2e-3, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_zeros_steer_nothing_and_other_numbers_are_refused():
     made = linear()

@@ -85,6 +85,7 @@ def test_the_bound_is_the_inverse_of_the_whole_information_in_any_coordinates():
     assert (np.diag(narrow) < np.diag(covariance)).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_prior_adds_its_information_and_a_gain_is_held():
     decoder, free = small_decoder(), small_decoder(gain=True)

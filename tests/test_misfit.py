@@ -63,6 +63,7 @@ def test_what_lies_in_a_region_of_large_noise_does_no_harm():
     np.testing.assert_allclose(scaled.noise_sd, plain.noise_sd, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_noise_that_counts_twice_everywhere_doubles_every_uncertainty():
     doubled, plain = answer(noise_scale=((-5.0, 15.0, 2.0),)), answer()
     np.testing.assert_allclose(doubled.parameters.amplitude, plain.parameters.amplitude, rtol=1e-3)

@@ -55,6 +55,7 @@ def starts(setup, fids):
     return found, filled
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_neighbour_gives_shift_phase_and_size(setup):
     near = prepared(setup, starts(setup, voxels(8, truth=OTHER))[1]).near

@@ -99,6 +99,7 @@ def test_what_neighbours_tell_is_exact_on_a_chain_and_close_on_a_grid(shape, tol
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_expected_differences_are_those_of_the_field(x64):
     graph, around = faces(grid(20, 20, 1)), surround(grid(20, 20, 1))

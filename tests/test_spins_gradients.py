@@ -67,6 +67,7 @@ def lactate(te, shift):
     return jnp.sum((basis.fid[0] * jnp.asarray(WEIGHT[0, :64], basis.fid.dtype)).real)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_caller_in_single_precision_gets_the_same_derivative_and_keeps_the_setting():
     with jax.enable_x64(True):

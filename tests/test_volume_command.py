@@ -97,6 +97,7 @@ def test_a_run_that_was_stopped_or_killed_goes_on(head, plain, tmp_path):
     assert not list(tmp_path.glob(".diffmrs*"))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_four_devices_give_the_same_bytes(head, plain, tmp_path):
     process = start(head, tmp_path, "--chunk", "8", devices=4)
