@@ -117,6 +117,7 @@ def test_a_fit_not_to_be_believed_says_so_on_stderr_in_the_table_and_in_the_repo
     assert "which --ecc corrects" in printed.err  # the water scan shows eddy currents
 
 
+@pytest.mark.thorough
 def test_macromolecules_join_a_basis_without(files, tmp_path):
     write_basis(tmp_path / "basis", fits.BASIS.select(["Cr", "GPC", "NAA"]), "nifti")
     places = ["--basis", str(tmp_path / "basis"), "--out", str(tmp_path / "out")]
@@ -128,6 +129,7 @@ def test_macromolecules_join_a_basis_without(files, tmp_path):
     assert "birch2017_3t" not in (tmp_path / "out/report.html").read_text()
 
 
+@pytest.mark.thorough
 def test_a_mask_limits_the_fit(files, tmp_path, capsys):
     arguments = ["fit", str(files / "volume.nii.gz"), "--basis", str(files / "basis"), "--out", str(tmp_path)]
     assert main([*arguments, "--mask", str(files / "mask.nii.gz")]) == 0

@@ -116,6 +116,7 @@ def test_without_tissue_the_convention_is_lcmodels_and_molal_cells_are_empty(fil
     assert "water 35880 mM" in report and "LCModel&#39;s limits" in report
 
 
+@pytest.mark.thorough
 def test_each_mrsi_voxel_is_scaled_by_its_own_tissue(files, tmp_path):
     # Voxels of 20 mm at x = 30 and 50 mm; the second holds CSF alone.
     maps = [str(files / f"{name}.nii.gz") for name in ("gm", "wm", "csf")]

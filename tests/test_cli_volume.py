@@ -63,6 +63,7 @@ def test_a_head_with_lipids_is_cleaned_and_fitted(files, tmp_path, capsys):
     assert np.abs(rest).std() < 0.3 * np.abs(parts["fit"].fid[inside][..., 20:]).std()
 
 
+@pytest.mark.thorough
 def test_neighbours_fitted_together_have_smoother_shifts(files, tmp_path):
     assert fit(files, tmp_path / "alone", "--mask", "auto") == 0
     assert fit(files, tmp_path / "together", "--mask", "auto", "--smooth", "0.3", "5", "1") == 0

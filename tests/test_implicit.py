@@ -55,6 +55,7 @@ def compiled():
     return forward, reverse
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_derivative_in_the_data(x64):
     forward, reverse = compiled()

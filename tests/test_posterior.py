@@ -162,6 +162,7 @@ def sd_vector(estimate):
     return np.asarray(ravel_pytree(jax.tree.map(jnp.asarray, estimate.sd))[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_without_constraints_the_standard_deviation_is_the_bound_of_the_full_fisher_matrix():
     estimate = unconstrained()

@@ -51,6 +51,7 @@ def test_the_clean_spectrum_is_that_of_perfect_processing():
     assert found.data.fid.shape == (1, 1, 1, N) and found.data.dim_tags == ()
 
 
+@pytest.mark.thorough
 def test_transients_spoilt_by_motion_are_left_out_and_said():
     found = cleaned()
     np.testing.assert_array_equal(found.series[0].outlier[0], np.asarray(raw().truth.outlier))

@@ -108,6 +108,7 @@ def test_a_template_gives_absolute_offsets():
     np.testing.assert_array_equal(found.template, single(CLEAN))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_gradients_of_the_whole(x64):
     """Of all rounds, with nuisances and a reweighted template, in the FIDs."""

@@ -33,6 +33,7 @@ def test_bound_of_frequency_is_that_of_rife_and_boorstyn(x64):
     assert float(bound[0, 0]) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-6, 1e6))
 @settings(deadline=None, max_examples=20)
