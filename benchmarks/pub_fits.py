@@ -37,7 +37,7 @@ class RecipeModel:
     acquisition: Acquisition
     window: tuple[int, int]
     own: bool
-    sizes: tuple[int, int, int, int, int]  # amplitudes, shifts, dampings, Gaussian width, phase
+    sizes: tuple[int, int, int, int, int]  # amplitudes, shifts, dampings, Gaussian width, phases
 
     def linearised(self, z: Any) -> tuple[Any, Any]:
         """Spectrum in the window, and its derivative. [window], [window, coordinates]"""
@@ -47,13 +47,12 @@ class RecipeModel:
         shift = shift if shift.size else jnp.zeros(1)
         damping = damping if damping.size else jnp.zeros(1)
         gauss = width[0] if width.size else jnp.zeros(())
-        turn = jnp.exp(1j * (phase[0] if phase.size else 0.0))
+        turn = jnp.exp(1j * (phase if phase.size else jnp.zeros(1)))[:, None]
         t = jnp.arange(self.basis_fid.shape[1]) * self.acquisition.dwell_time_s
         rate = 2j * jnp.pi * shift[:, None] - damping[:, None] - self.extra_per_s[:, None]
-        envelope = jnp.exp(-_GAUSS * gauss**2 * t**2) * turn
-        members = self.basis_fid * jnp.exp(rate * t[None]) * envelope[None]
+        members = self.basis_fid * jnp.exp(rate * t[None] - _GAUSS * gauss**2 * t**2) * turn
         moved = amplitude[:, None] * t[None] * members
-        water = self.water * jnp.exp(-_GAUSS * gauss**2 * t**2) * turn
+        water = self.water * jnp.exp(-_GAUSS * gauss**2 * t**2) * turn[0]
         whole = jnp.sum(amplitude[:, None] * members, axis=0) + water
         see = lambda fid: spectrum_of(fid)[slice(*self.window)]  # noqa: E731
         spectrum, columns = see(whole), [jax.vmap(see)(members)]
@@ -61,7 +60,9 @@ class RecipeModel:
         columns += [2j * jnp.pi * of_time] if self.sizes[1] else []
         columns += [-of_time] if self.sizes[2] else []
         columns += [see(-2 * _GAUSS * gauss * t**2 * whole)[None]] if self.sizes[3] else []
-        columns += [1j * spectrum[None]] if self.sizes[4] else []
+        columns += [1j * (spectrum[None] if self.sizes[4] == 1 else amplitude[:, None] * columns[0])] * bool(
+            self.sizes[4]
+        )
         return spectrum, (jnp.concatenate(columns) * self.sd[:, None]).T
 
 
@@ -74,7 +75,7 @@ def model_of(recipe: Recipe, basis: Basis, window_ppm: tuple[float, float] | Non
     each = count if made.own else 1
     limits, sizes = list(amplitude), [count]
     for found, number in ((made.shift_hz, each), (made.damping_per_s, each), (made.gaussian_fwhm_hz, 1),
-                          (made.phase_rad, 1)):  # fmt: skip
+                          (made.phase_rad, count if made.own_phase else 1)):  # fmt: skip
         varies = found[1] > found[0]
         limits += [found] * number if varies else []
         sizes.append(number if varies else 0)

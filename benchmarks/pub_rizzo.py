@@ -66,7 +66,7 @@ def rizzo(run: Run, data: Path, out: Path) -> dict[str, Any]:
     models: dict[str, list[Any]] = {}
     for name in (*(NETWORKS if run.share == 1 else FEW), *UNSURE):
         prepared = prepared_for(run, name, basis)
-        models[name] = [trained(run, name, prepared, seed)[0] for seed in range(run.seeds)]
+        models[name] = trained(run, name, prepared)
         add(name, [one.quantify(tests.fid)[0] for one in models[name]])
     hybrid = [models[name][0] for name in HYBRID if name in models]
     several = {"stack, one family": models["rizzo-shallow-2d"], "stack, hybrid": hybrid}

@@ -26,7 +26,7 @@ def challenge_basis(data: Path) -> Basis:
 def scattering_sets(folder: Path) -> Iterator[tuple[str, Basis, Recipe]]:
     """Sets like DSS2 to DSS7: PRESS with 10 + 10 ms at 9.4 T, 15 metabolites that we chose.
 
-    DSS4, with a phase for each metabolite, is left out: the signal model has one. Macromolecules are ours.
+    In DSS4 each metabolite has a phase of its own, in the range of the common one of DSS3. Macromolecules are ours.
     """
     basis = with_macromolecules(high_field_basis(folder))
     metabolites = tuple(Ingredient(name, (0.5, 1.0)) for name in FIFTEEN)
@@ -35,6 +35,7 @@ def scattering_sets(folder: Path) -> Iterator[tuple[str, Basis, Recipe]]:
     noisy = replace(phased, snr=RECIPES["shamaei2021"].snr)
     yield "DSS2", basis, still
     yield "DSS3", basis, phased
+    yield "DSS4", basis, replace(phased, own_phase=True)
     yield "DSS5", basis, noisy
     for name, limits in (("DSS6", (1.0, 1.0)), ("DSS7", (0.9, 1.1))):
         yield name, basis, replace(noisy, ingredients=(*metabolites, Ingredient("MM", limits)))

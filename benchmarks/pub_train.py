@@ -53,13 +53,20 @@ def prepared_for(run: Run, name: str, basis: Basis, made: Recipe | None = None, 
     return prepare(replace(preset, training=training), basis, recipe=made)
 
 
-def trained(run: Run, label: str, prepared: Prepared, seed: int) -> tuple[PresetModel, dict[str, float]]:
-    """A trained network and what it cost; from the folder where it is finished there."""
-    size = f"{'full' if run.full else 'reduced'}_{prepared.preset.training.steps}"
-    file = run.folder / f"{label}_{size}_{seed}.safetensors"
+def trained(run: Run, label: str, prepared: Prepared) -> list[PresetModel]:
+    """A network of each seed; from the folder where it is finished there. They share their training set in memory."""
+    size = f"{prepared.preset.size}_{prepared.preset.training.steps}"
+    files = [run.folder / f"{label}_{size}_{seed}.safetensors" for seed in range(run.seeds)]
+    if not all(file.with_suffix(".json").exists() for file in files):
+        prepared = prepared.kept()
+    return [trained_one(file, label, prepared, seed) for seed, file in enumerate(files)]
+
+
+def trained_one(file: Path, label: str, prepared: Prepared, seed: int) -> PresetModel:
+    """A trained network; what it cost is told in a file beside it."""
     note = file.with_suffix(".json")
     if file.exists() and note.exists():
-        return read_preset_model(file), json.loads(note.read_text())
+        return read_preset_model(file)
     begin = time.perf_counter(), time.process_time()
     model, history = train_one(prepared, seed=seed, checkpoint=file.with_suffix(".checkpoint"))
     cost = {"steps": history[-1].step, "wall_s": time.perf_counter() - begin[0],
@@ -69,7 +76,7 @@ def trained(run: Run, label: str, prepared: Prepared, seed: int) -> tuple[Preset
     note.write_text(json.dumps(cost))
     file.with_suffix(".checkpoint").unlink(missing_ok=True)
     print(label, seed, {name: round(value, 3) for name, value in cost.items()}, flush=True)
-    return model, cost
+    return model
 
 
 def tests_of(run: Run, prepared: Prepared, recipe: Recipe | None = None) -> Simulated:

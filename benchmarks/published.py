@@ -55,7 +55,7 @@ def hatami(run: Run, data: Path) -> dict[str, Any]:
         tests = tests_of(run, prepared)
         truth = np.asarray(tests.parameters.amplitude)
         rows = plain(run, prepared, tests, lambda found, truth=truth: smape(truth, found, 20))
-        nets = [trained(run, f"hatami_{name}", prepared, seed)[0].quantify(tests.fid)[0] for seed in range(run.seeds)]
+        nets = [one.quantify(tests.fid)[0] for one in trained(run, f"hatami_{name}", prepared)]
         rows["network"] = statistics([smape(truth, one, 20) for one in nets])
         model = model_of(prepared.preset.recipe, basis, WINDOW_PPM)
         few = jax.tree.map(lambda leaf: leaf[: run.fits], tests)
@@ -101,8 +101,7 @@ def scattering(run: Run, data: Path) -> dict[str, Any]:
         tests = tests_of(run, prepared, recipe)
         truth = np.asarray(tests.parameters.amplitude)
         rows = plain(run, prepared, tests, lambda found, truth=truth: smape(truth, found, 15))
-        nets = [trained(run, f"scattering_{name}", prepared, seed)[0].quantify(tests.fid)[0]
-                for seed in range(run.seeds)]  # fmt: skip
+        nets = [one.quantify(tests.fid)[0] for one in trained(run, f"scattering_{name}", prepared)]
         rows["network"] = statistics([smape(truth, one, 15) for one in nets])
         few = jax.tree.map(lambda leaf: leaf[: run.fits // 2], tests)
         noise = np.asarray(few.noise_sd)
@@ -122,7 +121,7 @@ def scalogram(run: Run, data: Path) -> dict[str, Any]:
         prepared = prepared_for(run, "scalogram", basis) if not changes else rival(run, basis, changes)
         tests = tests_of(run, prepared)
         truth = np.asarray(tests.parameters.amplitude)
-        nets = [trained(run, f"scalogram_{name}", prepared, seed)[0] for seed in range(run.seeds)]
+        nets = trained(run, f"scalogram_{name}", prepared)
         found = [one.quantify(tests.fid)[0] for one in nets]
         results[name] = {
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(nnx.state(nets[0].network, nnx.Param))),

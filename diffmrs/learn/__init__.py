@@ -36,6 +36,7 @@ try:
     from diffmrs.learn.flow import SplineFlow
     from diffmrs.learn.gaussian import Gaussian
     from diffmrs.learn.inputs import InputSpec, NetworkInput, Representation, network_input
+    from diffmrs.learn.kept import KeptSource, keep
     from diffmrs.learn.latent import Latent, latent_for
     from diffmrs.learn.losses import PosteriorLoss, SelfSupervised, Supervised, ThroughSteps
     from diffmrs.learn.macromolecule_lines import lines_basis
@@ -86,6 +87,7 @@ __all__ = [
     "InceptionNet",
     "InputSpec",
     "Intermittent",
+    "KeptSource",
     "Latent",
     "Loss",
     "MixedSource",
@@ -134,6 +136,7 @@ __all__ = [
     "fitted_subspace",
     "frozen",
     "gauss_newton",
+    "keep",
     "latent_for",
     "lines_basis",
     "network_input",

@@ -27,6 +27,7 @@ class Example(NamedTuple):
     noise_sd: Float[Array, "*batch"]  # of the real part of the spectrum
     parameters: Parameters | None = None  # the truth; None for measured data
     z: Float[Array, "*batch size"] | None = None  # its coordinates
+    fed: Any = None  # what a `View` makes of the FID, where that is kept (`diffmrs.learn.keep`)
 
 
 @runtime_checkable

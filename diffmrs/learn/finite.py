@@ -1,4 +1,5 @@
-"""Training sets as papers have them: so many examples and no more, and additions to them. None is kept in memory."""
+"""Training sets as papers have them: so many examples and no more, and additions to them. None is kept in memory
+(`diffmrs.learn.keep` does)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,11 @@ class FiniteSource:
 
     def draw(self, key: Array) -> Example:
         """One of the examples."""
-        return self.source.draw(jax.random.fold_in(self.key, jax.random.randint(key, (), 0, self.count)))
+        return self.example(jax.random.randint(key, (), 0, self.count))
+
+    def example(self, number: Array) -> Example:
+        """The example of a number, from 0."""
+        return self.source.draw(jax.random.fold_in(self.key, number))
 
 
 @container(static=("shares",))

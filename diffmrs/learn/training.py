@@ -174,7 +174,7 @@ def train(
     state = jax.tree.map(jnp.copy, state)  # its buffers are given away
     judging = source if validation is None else validation
     judged = _drawn(jax.random.fold_in(key, 2**31 - 1), judging, training.validation)
-    run = _Run(graph, training)
+    run = _Run(graph, replace(training, seed=0))  # the seed comes with the key: runs of several share the code
     for now, progress in _stretches(state, run, key, loss, source, judged, training):
         if not history and not np.isfinite(progress.numbers["loss"]):
             raise InputError("the training loss is not finite; lower the learning rate or look at the data")

@@ -44,7 +44,9 @@ class View:
     acquisition: Acquisition
 
     def see(self, example: Example) -> Viewed:
-        """One FID."""
+        """One FID; or what was kept of it."""
+        if example.fed is not None:
+            return example.fed
         fed = self.spec.feed(example.fid, example.noise_sd, self.acquisition)
         usable = jnp.all(jnp.isfinite(example.fid)) & jnp.any(example.fid != 0)
         return Viewed(fed.signal, jnp.ones_like(fed.scale), usable)

@@ -78,7 +78,7 @@ def train_preset_files(options: PresetOptions, on_progress: Callable[[Progress],
     preset, files = options.check(), options.files
     basis, _ = trained_basis(files)
     prepared = located(files.basis, prepare, preset, basis)
-    model, history = train_preset(prepared, checkpoint=files.checkpoint, on_progress=on_progress)
+    model, history = train_preset(prepared.kept(), checkpoint=files.checkpoint, on_progress=on_progress)
     told = {"basis": str(files.basis), "training": asdict(preset.training), "loss": history[-1].numbers}
     table, figure = (files.out.with_name(f"{files.out.stem}_metrics.{ending}") for ending in ("csv", "png"))
     save_preset_model(files.out, model, told)

@@ -47,7 +47,8 @@ class Recipe:
         damping_per_s: damping beyond the basis, 1/s (width of the line times pi).
         own: whether each signal has a shift and a damping of its own; else all have the same.
         gaussian_fwhm_hz: Gaussian width, Hz, common.
-        phase_rad: zero-order phase, rad, common.
+        phase_rad: zero-order phase, rad.
+        own_phase: whether each signal has a phase of its own; else it is common.
         snr: lowest and highest signal-to-noise ratio; None where `noise_sd` tells.
         snr_definition: a name in `diffmrs.simulate.SNR_DEFINITIONS`.
         noise_sd: of the real part of each sample, in units of one proton at amplitude 1 (a fifth of creatine).
@@ -68,6 +69,7 @@ class Recipe:
     own: bool = False
     gaussian_fwhm_hz: Range = (0.0, 0.0)
     phase_rad: Range = (0.0, 0.0)
+    own_phase: bool = False
     snr: Range | None = None
     snr_definition: str = "first-point"
     noise_sd: float = 0.0

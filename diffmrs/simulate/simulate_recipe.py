@@ -35,8 +35,8 @@ def simulate_recipe(key: Array, recipe: Recipe, basis: Basis, count: int, *, phy
     Returns:
         The FIDs and the truth, [count, ...] on every field. The members are `recipe.members(basis)`, in that order,
         each with shift and width of its own unless all have the same, then one group. A damping d is a Lorentzian width
-        of d/pi. `snr` is that of diffmrs.quality over the whole band; in the published form with noise first,
-        `noise_sd` is that before damping.
+        of d/pi. A phase of each signal is not among the parameters, which have one. `snr` is that of diffmrs.quality
+        over the whole band; in the published form with noise first, `noise_sd` is that before damping.
 
     Raises:
         InputError: the basis lacks an ingredient, or the count is not positive.
@@ -96,6 +96,9 @@ class _OneFid:
             frequency_shift_hz=jnp.broadcast_to(shift, extra.shape),
         )
         time_s = jnp.asarray(model.time_s, real)
+        phase = uniform(4, recipe.phase_rad, (members,) if recipe.own_phase else ())
+        if recipe.own_phase:
+            basis_fid, phase = basis_fid * jnp.exp(1j * phase)[:, None], jnp.zeros((), real)
         clean = predict_fid(parameters, basis_fid, model).astype(basis_fid.dtype)
         water = None if recipe.water_protons is None else self.water(parameters.gaussian_fwhm_hz[0])
         reference = clean if water is None else water
@@ -104,7 +107,6 @@ class _OneFid:
             noise_sd = jnp.asarray(recipe.noise_sd * self.proton, real)
         else:
             noise_sd = noise_sd_for(uniform(5, recipe.snr), reference, definition=recipe.snr_definition)
-        phase = uniform(4, recipe.phase_rad)
         parts = noise_sd * jax.random.normal(keys[6], (2, time_s.size), real)
         noise = jax.lax.complex(parts[0], parts[1])
         if recipe.noise_first:

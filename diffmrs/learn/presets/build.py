@@ -17,6 +17,7 @@ from diffmrs.learn.examples import Source, draw_examples
 from diffmrs.learn.finite import FiniteSource, MixedSource, amplitude_source
 from diffmrs.learn.inputs import Representation
 from diffmrs.learn.isolated import Isolated, IsolatedNetwork, isolated_loss
+from diffmrs.learn.kept import keep, kept_bytes
 from diffmrs.learn.losses import Supervised
 from diffmrs.learn.network import Network
 from diffmrs.learn.presets.model import PresetModel
@@ -27,6 +28,7 @@ from diffmrs.simulate.recipe import Recipe
 
 _SET_SEED = 8191  # of the training set, which is one whatever the network
 _MEASURED = 64  # examples that tell the unit
+KEPT_BYTES = 2**31
 
 
 class TwoPaths(nnx.Module):
@@ -49,6 +51,7 @@ class Prepared:
         basis: the members of the recipe, in its order, sampled as the network expects it.
         view: how FIDs are fed.
         source: of training examples.
+        sets: finite sets that `source` draws from; none where examples are always fresh.
         fresh: the same, without an end and without extensions.
         mean: of each amplitude. [members]
         sd: of each amplitude; 1 where it does not vary. [members]
@@ -58,6 +61,7 @@ class Prepared:
     basis: Basis
     view: View
     source: Source
+    sets: tuple[FiniteSource, ...]
     fresh: Source
     mean: np.ndarray
     sd: np.ndarray
@@ -65,6 +69,21 @@ class Prepared:
     def network(self, seed: int = 0) -> nnx.Module:
         """An untrained network."""
         return untrained(self.preset, self.view, self.basis.n_points, len(self.basis.names), seed)
+
+    def kept(self, limit_bytes: int = KEPT_BYTES) -> "Prepared":
+        """The same with its training set made once and kept in memory (`diffmrs.learn.keep`).
+
+        Nothing changes where there is no finite set, where it is larger than the limit, or where training is too short
+        to see as many examples as there are.
+        """
+        seen = self.preset.training.steps * self.preset.training.batch
+        if (
+            not self.sets
+            or seen < sum(one.count for one in self.sets)
+            or kept_bytes(self.sets, self.view) > limit_bytes
+        ):
+            return self
+        return replace(self, source=keep(self.sets, self.view))
 
     def loss(self) -> Supervised | Isolated:
         """What the network is trained on."""
@@ -111,18 +130,17 @@ def prepare(preset: Preset, basis: Basis, *, recipe: Recipe | None = None) -> Pr
     basis = Basis(fid, basis.acquisition, whole.names, basis.source)
     fresh = amplitude_source(made, basis, physical=physical)
     source: Source = fresh
+    sets: tuple[FiniteSource, ...] = ()
     if preset.training_set is not None:
         key = jax.random.key(_SET_SEED)
-        source = FiniteSource(fresh, key, preset.training_set)
-        if preset.extensions:
-            further = [
-                FiniteSource(
-                    amplitude_source(one.of(made), basis, physical=physical), jax.random.fold_in(key, k), one.count
-                )
-                for k, one in enumerate(preset.extensions)
-            ]
-            sizes = (preset.training_set, *(one.count for one in preset.extensions))
-            source = MixedSource((source, *further), tuple(map(float, sizes)))
+        further = [
+            FiniteSource(
+                amplitude_source(one.of(made), basis, physical=physical), jax.random.fold_in(key, k), one.count
+            )
+            for k, one in enumerate(preset.extensions)
+        ]
+        sets = (FiniteSource(fresh, key, preset.training_set), *further)
+        source = sets[0] if not further else MixedSource(sets, tuple(float(one.count) for one in sets))
     spec = preset.representation
     if preset.measured_unit:
         spec = replace(spec, unit=_unit(spec, basis, fresh))  # type: ignore[type-var]
@@ -130,7 +148,7 @@ def prepare(preset: Preset, basis: Basis, *, recipe: Recipe | None = None) -> Pr
     sd = (limits[:, 1] - limits[:, 0]) / np.sqrt(np.float32(12))
     view = View(spec, basis.acquisition)
     view.spec.shape(basis.acquisition, points)
-    return Prepared(preset, basis, view, source, fresh, limits.mean(axis=1), np.where(sd > 0, sd, np.float32(1)))
+    return Prepared(preset, basis, view, source, sets, fresh, limits.mean(axis=1), np.where(sd > 0, sd, np.float32(1)))
 
 
 def train_preset(

@@ -37,6 +37,7 @@ class RecipeChanges:
         shift_hz: as in `Recipe`.
         damping_per_s: as in `Recipe`.
         phase_rad: as in `Recipe`.
+        own_phase: as in `Recipe`.
         gaussian_fwhm_hz: as in `Recipe`.
     """
 
@@ -51,6 +52,7 @@ class RecipeChanges:
     shift_hz: Range | None = None
     damping_per_s: Range | None = None
     phase_rad: Range | None = None
+    own_phase: bool | None = None
     gaussian_fwhm_hz: Range | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class RecipeChanges:
     @property
     def recipe(self) -> Recipe:
         """The recipe with these changes."""
-        names = ("snr", "amplitude", "outer", "shift_hz", "damping_per_s", "phase_rad", "gaussian_fwhm_hz")
+        names = ("snr", "amplitude", "outer", "shift_hz", "damping_per_s", "phase_rad", "own_phase", "gaussian_fwhm_hz")
         changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         made = replace(RECIPES[self.name].without(*self.without), water_seen=self.water, **changes)
         return made if self.noise else replace(made, snr=None, noise_sd=0.0)
