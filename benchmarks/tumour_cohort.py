@@ -84,6 +84,11 @@ def main() -> None:
                 found = _run(made, test, base, seed, clean=wrong == NOISE[0])
                 np.savez(file, **found)
                 print(f"{file.name}: {time.time() - began:.0f} s", flush=True)
+    lean = basis.select([name for name in basis.names if name != "Lac" and not name.startswith("Lip")])
+    for seed in range(options.seeds):
+        file = folder / f"lean_{seed}.npz"
+        if not file.exists() and not options.only_table:
+            np.savez(file, **_lean(lean, train_cohort, test_cohort, base, seed))
     results = _table(folder, test, options.seeds, basis, test_cohort)
     results["size"] = "published" if options.full else "reduced"
     write_json(options.out / "tumour_cohort.json", results)
@@ -134,6 +139,20 @@ def _run(made: dict, test: dict, base: ClassifierOptions, seed: int, *, clean: b
     return found
 
 
+def _lean(basis: object, train_cohort: Cohort, test_cohort: Cohort, base: ClassifierOptions, seed: int) -> dict:
+    """What a plain network looks at where tumours have neither lipids nor lactate."""
+    made = _arrays(simulate_cohort(jax.random.key(seed), basis, replace(train_cohort, wrong=0.2)))
+    test = _arrays(simulate_cohort(jax.random.key(TEST_KEY), basis, test_cohort))
+    classifier = train_classifier(Labelled(made["points"], made["label"], made["patient"]), base, seed=seed)
+    maps, truth = classifier.activation(test["points"]), test["true_label"]
+    lost = window_importance(classifier.probability, test["points"], truth, PpmPoints().ppm)
+    return {
+        "auc": np.array(weighted_auc(truth, classifier.probability(test["points"]))),
+        "importance: plain": np.stack(lost),
+        "map: plain": np.stack([maps[truth == c].mean(axis=0) for c in (0, 1)]),
+    }
+
+
 def _table(folder: Path, test: dict, seeds: int, basis: object, cohort: Cohort) -> dict:
     names = [*VARIANTS, "svm", "forest"]
     results: dict = {"noise": {}, "paper": "plain 0.69, proposed 0.73 over all; 0.68 and 0.77 on 40 patients"}
@@ -160,15 +179,18 @@ def _table(folder: Path, test: dict, seeds: int, basis: object, cohort: Cohort) 
                 test["true_label"], clean, test["patient"], against="true labels", draws=300
             )["true labels"]
     results["bound"] = _bound(test, basis, cohort)
-    every = [dict(np.load(file)) for file in sorted(folder.glob("*_?.npz"))]
-    results["maps"] = _maps(every, test)
+    every = [dict(np.load(file)) for file in sorted(folder.glob("[0-9]*_?.npz"))]
+    results["maps"] = _maps(every) | _judged_alone(test)
+    lean = [dict(np.load(file)) for file in sorted(folder.glob("lean_?.npz"))]
+    if lean:
+        own = _maps(lean).items()
+        results["maps"] |= {f"{name}, tumours without lipids and lactate": row for name, row in own}
+        results["auc of plain, tumours without lipids and lactate"] = float(np.mean([part["auc"] for part in lean]))
     return results
 
 
-def _maps(parts: list[dict], test: dict) -> dict[str, dict[str, float]]:
-    """What maps say near lines that differ, over their largest value, and what single points tell by themselves."""
-    from sklearn.svm import SVC
-
+def _maps(parts: list[dict]) -> dict[str, dict[str, float]]:
+    """What maps of networks say near lines that differ, over their largest value."""
     ppm, rows = PpmPoints().ppm, {}
     for name in ("plain", "both (published)", "true labels"):
         own = [part[f"map: {name}"] for part in parts if f"map: {name}" in part]
@@ -181,6 +203,14 @@ def _maps(parts: list[dict], test: dict) -> dict[str, dict[str, float]]:
             rows[f"loss of AUC without the window, {name}"] = {
                 line: float(loss[abs(middle - at).argmin()]) for line, at in LINES.items()
             }
+    return rows
+
+
+def _judged_alone(test: dict) -> dict[str, dict[str, float]]:
+    """What windows are to support vectors, and what single points tell by themselves."""
+    from sklearn.svm import SVC
+
+    ppm, rows = PpmPoints().ppm, {}
     half = Labelled(test["points"], test["true_label"], test["patient"])
     learn, judge = (half.of(half.patients[first::2]) for first in (0, 1))
     known = SVC().fit(learn.points, learn.label)
