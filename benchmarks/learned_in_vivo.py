@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from in_vivo import RATIOS, cases, lcmodel_ratios, ratios  # noqa: E402
 
 from diffmrs.combine import combinations_of  # noqa: E402
-from diffmrs.learn.adaptation import adapted  # noqa: E402
+from diffmrs.learn.adapt_protocol import adapted  # noqa: E402
 from diffmrs.learn.quantifier import Quantifier  # noqa: E402
 from diffmrs.learn.saved import load_quantifier  # noqa: E402
 from diffmrs.learn.training import Progress, Training  # noqa: E402

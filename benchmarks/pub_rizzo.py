@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from pub_ablations import ablations
 from pub_fits import best_fit, coordinates, model_of, posterior_sd
-from pub_scores import lines, statistics
+from pub_scores import GROUPS, in_groups, lines
 from pub_sets import challenge_basis
 from pub_train import Run, bank_of, fed_of, prepared_for, stacked, tests_of, trained
 
@@ -17,11 +18,6 @@ from diffmrs.learn import Example
 from diffmrs.learn.uncertain import dropout_draws, mean_and_variance, mixture_moments
 from diffmrs.scores import constant_predictor, gaussian_calibration, projection, ridge
 
-GROUPS = {
-    "well": ("NAA", "GPC", "Cr", "Ins", "Glu"),
-    "medium": ("Glc", "NAAG", "Gln", "GSH"),
-    "weak": ("sIns", "Gly", "Asp", "PE", "Tau", "Lac", "GABA"),
-}
 NETWORKS = (
     "rizzo-shallow-2d", "rizzo-shallow-2d-hp", "rizzo-shallow-2d-relu", "rizzo-double-2d", "rizzo-deep-2d",
     "rizzo-deep-1d", "rizzo-resnet-1d", "rizzo-resnet-2d", "rizzo-inception-1d", "rizzo-inception-2d", "rizzo-unet-1d",
@@ -45,11 +41,7 @@ def rizzo(run: Run, data: Path, out: Path) -> dict[str, Any]:
     def add(name: str, answers: list[np.ndarray]) -> None:
         own = [lines(truth[: len(one)], one) for one in answers]
         slopes[name] = np.mean([one["slope"] for one in own], axis=0)
-        rows[name] = {
-            group: {score: statistics([float(np.mean(one[score][[names.index(each) for each in members]]))
-                                       for one in own]) for score in ("a_r2", "sigma_percent", "slope")}
-            for group, members in GROUPS.items()
-        }  # fmt: skip
+        rows[name] = in_groups(own, names)
 
     dense = prepared_for(run, "rizzo-deep-1d", basis)
     features, known, _ = bank_of(dense, 4000 if run.share == 1 else 300)
@@ -84,6 +76,7 @@ def rizzo(run: Run, data: Path, out: Path) -> dict[str, Any]:
         "sigma of the constant, %": {group: float(np.mean(floor[[names.index(one) for one in members]]))
                                      for group, members in GROUPS.items()},
         "calibration": calibration(models, tests, truth),
+        "ablations": ablations(run, basis, tests),
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def turned(rows: Any, phase_rad: Any) -> Any:
 def signal(model: RecipeModel, member: Any, place: Any) -> Any:
     """One member at amplitude 1 with the coordinates of its shift and damping; real parts, then imaginary parts."""
     count = model.sizes[0]
-    x = model.mean[count:] + model.sd[count:] * jnp.repeat(place, count)
+    x = model.mean[count : 3 * count] + model.sd[count : 3 * count] * jnp.repeat(place, count)
     t = jnp.arange(model.basis_fid.shape[1]) * model.acquisition.dwell_time_s
     fid = model.basis_fid[member] * jnp.exp((2j * jnp.pi * x[member] - x[count + member]) * t)
     seen = spectrum_of(fid)[slice(*model.window)]

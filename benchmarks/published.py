@@ -103,7 +103,7 @@ def scattering(run: Run, data: Path) -> dict[str, Any]:
         rows = plain(run, prepared, tests, lambda found, truth=truth: smape(truth, found, 15))
         nets = [one.quantify(tests.fid)[0] for one in trained(run, f"scattering_{name}", prepared)]
         rows["network"] = statistics([smape(truth, one, 15) for one in nets])
-        few = jax.tree.map(lambda leaf: leaf[: run.fits // 2], tests)
+        few = jax.tree.map(lambda leaf: leaf[: run.fits], tests)
         noise = np.asarray(few.noise_sd)
         if not noise.any():
             noise = np.full(len(noise), 1e-4 * np.abs(np.asarray(basis.fid)).max() * np.sqrt(2048), np.float32)

@@ -12,7 +12,7 @@ from vs_setting import COUNT, Given, amplitudes, example
 from vs_suite import normalised_error
 
 from diffmrs.fitting.engine import over_voxels
-from diffmrs.learn.adapt import adapted_answer, adapted_network
+from diffmrs.learn.adapt_spectrum import adapted_answer, adapted_network
 from diffmrs.learn.mode import gauss_newton
 from diffmrs.simulate.spectra import Simulated
 

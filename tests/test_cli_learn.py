@@ -12,7 +12,7 @@ import synthetic
 from diffmrs import MRSData, write_nifti_mrs
 from diffmrs.cli import main
 from diffmrs.io import read_data, write_basis
-from diffmrs.learn.adaptation import adapted
+from diffmrs.learn.adapt_protocol import adapted
 from diffmrs.learn.saved import load_quantifier
 from diffmrs.learn.tensors import read_tensors, write_tensors
 from diffmrs.learn.training import Training

@@ -9,7 +9,7 @@ from small_decoder import NOISE, POINTS, small_decoder, spectra
 
 from diffmrs.errors import InputError
 from diffmrs.learn import MLP
-from diffmrs.learn.adapt import adapted_answer, adapted_network
+from diffmrs.learn.adapt_spectrum import adapted_answer, adapted_network
 from diffmrs.learn.mode import gauss_newton
 from diffmrs.learn.network import Network
 from diffmrs.learn.strangeness import Signs, feature_space, flag_for, signs_of, stacked

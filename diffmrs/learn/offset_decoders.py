@@ -95,14 +95,12 @@ class CreatineLine:
         return fid * -jnp.expm1(-_BROAD_PER_S * time)
 
 
-@container(static=("acquisition",))
 @dataclass(frozen=True)
-class ReferenceTransient:
-    r"""A transient that is moved, dSR: $r(t)\,e^{i(2\pi\Delta t+\varphi)}$ with two outputs, shift and phase.
+class _MovedTransient:
+    """A reference that is moved.
 
     Attributes:
-        reference: what the others are compared with, of the scale that the network sees; `reference_transient`
-            chooses one as published. [points]
+        reference: what others are compared with. [points]
         acquisition: sampling of the FIDs.
     """
 
@@ -110,21 +108,16 @@ class ReferenceTransient:
     acquisition: Acquisition
 
     def __post_init__(self) -> None:
-        _check_reference(self.reference)
+        shape = getattr(self.reference, "shape", None)
+        if shape is None or len(shape) != 1 or shape[0] < 16 or not jnp.iscomplexobj(self.reference):
+            raise InputError(f"the reference has shape {shape}; it must be one complex FID of at least 16 samples")
+        if not bool(jnp.all(jnp.isfinite(self.reference)) & jnp.any(self.reference != 0)):
+            raise InputError("the reference holds samples that are not finite, or nothing but zeros")
 
     @property
     def n_points(self) -> int:
         """Samples that are compared."""
         return int(self.reference.shape[-1])
-
-    @property
-    def n_outputs(self) -> int:
-        """Shift, Hz; phase, rad."""
-        return 2
-
-    def moved(self, outputs: Float[Array, " outputs"]) -> tuple[Moved, bool]:
-        """The outputs as they are."""
-        return Moved(outputs[0], outputs[1], jnp.ones_like(outputs[0]), jnp.zeros_like(outputs[0])), False
 
     def signal(self, moved: Moved) -> Complex[Array, " points"]:
         """The reference, moved."""
@@ -137,7 +130,28 @@ class ReferenceTransient:
 
 @container(static=("acquisition",))
 @dataclass(frozen=True)
-class ProfiledTransient:
+class ReferenceTransient(_MovedTransient):
+    r"""A transient that is moved, dSR: $r(t)\,e^{i(2\pi\Delta t+\varphi)}$ with two outputs, shift and phase.
+
+    Attributes:
+        reference: what the others are compared with, of the scale that the network sees; `reference_transient`
+            chooses one as published. [points]
+        acquisition: sampling of the FIDs.
+    """
+
+    @property
+    def n_outputs(self) -> int:
+        """Shift, Hz; phase, rad."""
+        return 2
+
+    def moved(self, outputs: Float[Array, " outputs"]) -> tuple[Moved, bool]:
+        """The outputs as they are."""
+        return Moved(outputs[0], outputs[1], jnp.ones_like(outputs[0]), jnp.zeros_like(outputs[0])), False
+
+
+@container(static=("acquisition",))
+@dataclass(frozen=True)
+class ProfiledTransient(_MovedTransient):
     """A reference that is moved and scaled: not published.
 
     The amplitude is that of least squares for each FID, the phase is a direction (two outputs), so that it has no seam,
@@ -149,17 +163,7 @@ class ProfiledTransient:
         unit_hz: shift that an output of 1 stands for, Hz.
     """
 
-    reference: Any
-    acquisition: Acquisition
     unit_hz: Any = 10.0
-
-    def __post_init__(self) -> None:
-        _check_reference(self.reference)
-
-    @property
-    def n_points(self) -> int:
-        """Samples that are compared."""
-        return int(self.reference.shape[-1])
 
     @property
     def n_outputs(self) -> int:
@@ -171,24 +175,8 @@ class ProfiledTransient:
         phase = angle(jax.lax.complex(outputs[1], outputs[2]))
         return Moved(outputs[0] * self.unit_hz, phase, jnp.ones_like(phase), jnp.zeros_like(phase)), True
 
-    def signal(self, moved: Moved) -> Complex[Array, " points"]:
-        """The reference, moved."""
-        return self.reference * _wave(moved, self.acquisition, self.n_points)
-
-    def target(self, fid: Complex[Array, " points"]) -> Complex[Array, " points"]:
-        """The FID as it is."""
-        return fid
-
 
 def _wave(moved: Moved, acquisition: Acquisition, n_points: int) -> Complex[Array, " points"]:
     time = jnp.asarray(acquisition.time_s(n_points), moved.shift_hz.dtype)
     turned = 2 * jnp.pi * moved.shift_hz * time + moved.phase_rad
     return moved.amplitude * jnp.exp(jax.lax.complex(-moved.damping_per_s * time, turned))
-
-
-def _check_reference(reference: Any) -> None:
-    shape = getattr(reference, "shape", None)
-    if shape is None or len(shape) != 1 or shape[0] < 16 or not jnp.iscomplexobj(reference):
-        raise InputError(f"the reference has shape {shape}; it must be one complex FID of at least 16 samples")
-    if not bool(jnp.all(jnp.isfinite(reference)) & jnp.any(reference != 0)):
-        raise InputError("the reference holds samples that are not finite, or nothing but zeros")

@@ -1,6 +1,6 @@
 """Adapt a trained network to measured spectra: some more training on them, by the decoder's likelihood alone.
 
-What is adapted here stays so, for all spectra of a protocol; `diffmrs.learn.adapt` does it anew for each one.
+What is adapted here stays so, for all spectra of a protocol; `diffmrs.learn.adapt_spectrum` does it anew for each one.
 """
 
 from dataclasses import replace
