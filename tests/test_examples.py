@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow  # each compiles its own models
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 LONG = (
     "align_transients", "baseline_stiffness", "clean_a_volume", "clean_raw_data", "drawn_to_the_mean",
-    "echo_time_design", "fit_volume", "gradient_of_a_fit", "is_the_bound_honest", "posterior_near_zero", "smooth_maps", "soft_constraints",
-    "tumour_maps",
+    "echo_time_design", "fit_volume", "gradient_of_a_fit", "is_the_bound_honest", "posterior_near_zero",
+    "smooth_maps", "soft_constraints", "tumour_maps",
 )  # fmt: skip
 
 
