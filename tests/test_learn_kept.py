@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+import pytest
 import small_presets
 from flax import nnx
 
@@ -44,6 +45,7 @@ def test_training_from_memory_ends_with_the_same_network(tmp_path):
     np.testing.assert_allclose(fast.quantify(fids)[0], slow.quantify(fids)[0], atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_a_network_that_draws_spectra_may_learn_from_memory(tmp_path):
     path = tmp_path / "isolated.toml"
     path.write_text(small_presets.ISOLATED)
