@@ -30,6 +30,7 @@ def cost(z):
     return 0.5 * rest @ rest
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_gradient_steps_on_an_answer_end_at_the_mode():
     start = jnp.zeros(SIZE)

@@ -85,6 +85,7 @@ def trained(network, loss):
     return train(network, loss, toy()[1], HOW)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["truth", "no truth"])
 def test_an_amortised_gaussian_becomes_the_exact_posterior(kind):
