@@ -189,7 +189,6 @@ def test_with_constraints_it_is_that_of_information_plus_prior_precision():
     assert float(estimate.baseline_dimensions) < float(estimate.dimensions) < float(unconstrained().dimensions)
 
 
-@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_answer_can_be_differentiated_in_every_mean_and_standard_deviation():
     priors, y = priors_for(CONSTRAINTS, NAMES, MODEL), jnp.asarray(MEASURED)
